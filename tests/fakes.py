@@ -31,7 +31,14 @@ from waypost.ids import (
 )
 from waypost.models import attributes, tracking_domain
 from waypost.models.attributes import Item, format_rfc3339
-from waypost.models.campaign import Campaign, Link, LinkDefinition, SentMessage
+from waypost.models.campaign import (
+    MESSAGE_SLOTS,
+    Campaign,
+    Link,
+    LinkDefinition,
+    MessageAbsence,
+    SentMessage,
+)
 from waypost.models.click import Click, click_partition
 from waypost.models.counters import SENT_COUNTER, CampaignCounts, CounterIncrements
 from waypost.models.recipient import LinkVisitor, OverflowItem, RecipientKey, RecipientRow
@@ -294,31 +301,49 @@ class InMemoryMessageRepository:
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self._messages: dict[CampaignId, SentMessage] = {}
+        self._messages: dict[CampaignId, list[SentMessage]] = {}
+        self._states: dict[CampaignId, MessageAbsence] = {}
 
     def add(self, message: SentMessage) -> bool:
-        if message.campaign in self._messages or message.to_item() is None:
+        if message.to_attributes() is None:
+            self.note_absence(message.campaign, MessageAbsence.TOO_LARGE)
             return False
-        self._messages[message.campaign] = message
+        stored = self._messages.setdefault(message.campaign, [])
+        recipients = [each.recipient for each in stored]
+        if None in recipients or message.recipient in recipients:
+            return False
+        if message.recipient is not None and len(stored) == MESSAGE_SLOTS:
+            return False
+        stored.insert(0 if message.recipient is None else len(stored), message)
+        self._states[message.campaign] = MessageAbsence.EXPIRED
         return True
 
-    def get(self, campaign: CampaignId) -> SentMessage | None:
-        message = self._messages.get(campaign)
-        return message if message and message.expires > self._clock() else None
+    def note_absence(self, campaign: CampaignId, reason: MessageAbsence) -> None:
+        self._states.setdefault(campaign, reason)
 
-    def delete(self, campaign: CampaignId) -> None:
-        self._messages.pop(campaign, None)
+    def get(self, campaign: CampaignId) -> SentMessage | MessageAbsence:
+        for message in self._messages.get(campaign, ()):
+            if message.expires > self._clock():
+                return message
+        return self._states.get(campaign, MessageAbsence.NOT_STORED)
 
-    def delete_personal_by_workspace(self, workspace: WorkspaceId) -> int:
+    def delete_personal_by_workspace(self, workspace: WorkspaceId, recipient: str) -> int:
         campaigns = [code for code in self._messages if extract_workspace_id(code) == workspace]
-        return self.delete_personal_by_campaigns(campaigns)
+        return self.delete_personal_by_campaigns(campaigns, recipient)
 
-    def delete_personal_by_campaigns(self, campaigns: Collection[CampaignId]) -> int:
-        found = [self._messages.get(campaign) for campaign in campaigns]
-        rendered = [message.campaign for message in found if message and message.rendered]
-        for campaign in rendered:
-            self.delete(campaign)
-        return len(rendered)
+    def delete_personal_by_campaigns(
+        self, campaigns: Collection[CampaignId], recipient: str
+    ) -> int:
+        deleted = 0
+        for campaign in campaigns:
+            stored = self._messages.pop(campaign, [])
+            rest = [m for m in stored if not m.rendered or m.recipient not in (None, recipient)]
+            deleted += len(stored) - len(rest)
+            if rest:
+                self._messages[campaign] = rest
+            elif stored:
+                self._states[campaign] = MessageAbsence.ERASED
+        return deleted
 
 
 class InMemoryObjectStore:

@@ -9,11 +9,13 @@ from typing import Any
 
 from tests.fakes import (
     InMemoryCampaignRepository,
+    InMemoryMessageRepository,
     InMemoryShortLinkRepository,
     InMemoryWorkspaceRepository,
 )
 from tests.rewrite_harness import NOW, FakeBaseUrls
 from waypost.ids import derive_workspace_id
+from waypost.rewrite.message_archive import MessageArchive
 from waypost.rewrite.schemas import validate_rewrite_request
 from waypost.rewrite.service import RewriteResponse, RewriteService
 from waypost.tokens import Keyring, TokenSealer
@@ -29,6 +31,9 @@ class MessageHarness:
 
     campaigns: InMemoryCampaignRepository = field(default_factory=InMemoryCampaignRepository)
     workspaces: InMemoryWorkspaceRepository = field(default_factory=InMemoryWorkspaceRepository)
+    messages: InMemoryMessageRepository = field(
+        default_factory=lambda: InMemoryMessageRepository(NOW.timestamp)
+    )
 
     def save_settings(self, **changes: Any) -> None:
         now = self.workspaces.get_settings(derive_workspace_id("acme"))
@@ -42,6 +47,7 @@ class MessageHarness:
             short_links=InMemoryShortLinkRepository(),
             get_sealer=lambda: SEALER,
             now=lambda: NOW,
+            message_archive=MessageArchive(self.messages, 400),
         )
         recipients = [{"delivery": "d1", "person": "p1"}]
         return sending.rewrite(

@@ -16,6 +16,7 @@ from waypost.composition import Repositories
 from waypost.errors import CorruptItem
 from waypost.ids import CampaignId, LinkId, derive_campaign_id, derive_workspace_id
 from waypost.models.campaign import (
+    MessageAbsence,
     SentMessage,
     campaign_list_partition,
     campaign_partition,
@@ -292,7 +293,7 @@ def test_corrupt_message_is_not_shown(
     messages = Repositories(tables.client, tables.names, NOON.timestamp).messages
     messages.add(build_message("spring", rendered=False))
     change_attributes(tables, tables.campaigns, message_key(build_campaign_id("spring")), **damage)
-    assert messages.get(build_campaign_id("spring")) is None
+    assert messages.get(build_campaign_id("spring")) is MessageAbsence.CORRUPT
     assert collect_log_item_types(caplog) == {"message"}
 
 
@@ -308,12 +309,13 @@ def test_message_without_a_rendered_mark_is_treated_as_personal(
         tables, tables.campaigns, message_key(build_campaign_id("spring")), rendered=rendered
     )
     shown = messages.get(build_campaign_id("spring"))
-    assert shown is not None
+    assert isinstance(shown, SentMessage)
     assert shown.rendered
-    assert messages.delete_personal_by_campaigns([build_campaign_id(name) for name in NAMES]) == 2
+    campaigns = [build_campaign_id(name) for name in NAMES]
+    assert messages.delete_personal_by_campaigns(campaigns, "0" * 32) == 2
     messages.add(build_message("spring", rendered=True))
     change_attributes(
         tables, tables.campaigns, message_key(build_campaign_id("spring")), rendered=rendered
     )
-    assert messages.delete_personal_by_workspace(ACME) == 1
-    assert messages.get(build_campaign_id("summer")) is not None
+    assert messages.delete_personal_by_workspace(ACME, "0" * 32) == 1
+    assert isinstance(messages.get(build_campaign_id("summer")), SentMessage)

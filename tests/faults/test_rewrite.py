@@ -198,10 +198,13 @@ def test_cached_keyring_seals_messages_if_the_secret_cannot_be_read(
 
 
 @pytest.mark.parametrize("fault", CALL_FAULTS)
+@pytest.mark.parametrize(
+    "call", list_calls("rewrite", "test_message_is_returned_if_its_copy_cannot_be_stored")
+)
 def test_message_is_returned_if_its_copy_cannot_be_stored(
-    cloud: FakeCloud, app: ModuleType, fault: str
+    cloud: FakeCloud, app: ModuleType, call: str, fault: str
 ) -> None:
-    cloud.plan_fault("PutItem of message", fault)
+    cloud.plan_fault(call, fault)
     body = build_body("newsletter", "sale")
     check_complete(cloud, body, rewrite_in_new_container(app, body))
 

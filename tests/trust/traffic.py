@@ -14,7 +14,14 @@ from tests.trust.fake_aws import SECRET
 from waypost.ids import derive_campaign_id, derive_link_id
 from waypost.models import attributes
 from waypost.models.attributes import Item, to_milliseconds
-from waypost.models.campaign import Campaign, Link, LinkDefinition, SentMessage, campaign_partition
+from waypost.models.campaign import (
+    Campaign,
+    Link,
+    LinkDefinition,
+    SentMessage,
+    campaign_partition,
+    message_key,
+)
 from waypost.models.short_link import CODE_ALPHABET, CODE_LENGTH, ShortLink
 from waypost.reports.share_links import ShareScope, ShareSigner
 from waypost.tokens import ClickToken, OpenToken, OpenTokenSealer, TokenSealer
@@ -149,7 +156,7 @@ def build_campaign_items() -> list[Item]:
     return [
         campaign.to_item(),
         Link(LINK_ID, LinkDefinition(f"url:{HREF}", HREF, None, 1), NOON).to_item(),
-        message.to_item() or {},
+        message_key(CAMPAIGN_ID) | (message.to_attributes() or {}),
         *(
             partition | attributes.build_item({"sk": f"N#{name}", "human": 7, "people": 5})
             for name in names

@@ -17,10 +17,11 @@ from waypost.errors import StoreUnavailable
 from waypost.ids import derive_campaign_id, extract_workspace_id
 from waypost.maintenance.recount import RecountService
 from waypost.maintenance.replay import replay_clicks
-from waypost.models.campaign import SentMessage
+from waypost.models.campaign import MessageAbsence, SentMessage
 from waypost.models.click import Click
 from waypost.models.counters import TOTAL_COUNTER, CounterCell, Figure
 from waypost.models.recipient import MAX_INLINE_CLICKS
+from waypost.models.workspace import recipient_hash
 from waypost.privacy.erasure import OVERFLOW_ITEMS_PER_STEP, Erasure
 from waypost.repositories.recipients import Commit
 from waypost.tally.service import LateClickRecorder, TallyService
@@ -389,7 +390,15 @@ def test_repeated_opt_out_and_erasure_keep_one_alias(
 
 def test_erasure_deletes_messages_of_one_recipient(stores: Repositories) -> None:
     messages = InMemoryMessageRepository(NOON.timestamp)
-    messages.add(SentMessage(campaign=CAMPAIGN, html="Dear Erika", rendered=True, expires=2**31))
+    messages.add(
+        SentMessage(
+            campaign=CAMPAIGN,
+            html="Dear Erika",
+            rendered=True,
+            expires=2**31,
+            recipient=recipient_hash(ACME, "p:erika"),
+        )
+    )
     erasure = Erasure(stores.clicks, stores.recipients, stores.workspaces, messages)
-    assert erasure.erase(extract_workspace_id(CAMPAIGN), "erika", NOON).is_complete
-    assert messages.get(CAMPAIGN) is None
+    assert erasure.erase(ACME, "erika", NOON).is_complete
+    assert messages.get(CAMPAIGN) is MessageAbsence.ERASED

@@ -19,8 +19,9 @@ from waypost.composition import Repositories
 from waypost.errors import WriteConflict
 from waypost.ids import CampaignId, derive_campaign_id, extract_workspace_id
 from waypost.maintenance.recount import RecountService
-from waypost.models.campaign import SentMessage
+from waypost.models.campaign import MessageAbsence, SentMessage
 from waypost.models.recipient import MAX_INLINE_CLICKS
+from waypost.models.workspace import recipient_hash
 from waypost.privacy.erasure import (
     CAMPAIGNS_PER_PAGE,
     CLICKS_PER_PAGE,
@@ -73,6 +74,13 @@ class PrivacyHarness:
         for made in clicks:
             self.stores.clicks.record(made)
         create_tally(self.stores).count_clicks(clicks)
+
+    def archive(self, campaign: CampaignId, html: str, recipient: str | None) -> None:
+        is_rendered = recipient is not None
+        message = SentMessage(
+            campaign=campaign, html=html, rendered=is_rendered, expires=2**31, recipient=recipient
+        )
+        assert self.messages.add(message)
 
     def traces(self, *campaigns: CampaignId) -> Iterator[Any]:
         for campaign in campaigns:
@@ -179,15 +187,22 @@ def test_each_request_continues_the_erasure(harness: PrivacyHarness) -> None:
     assert erasing.erase(ACME, ERIKA, NOON).is_complete
 
 
-def test_erasure_deletes_personal_messages_and_keeps_templates(harness: PrivacyHarness) -> None:
-    rendered, template = harness.send("rendered"), harness.send("template")
-    foreign = harness.send("rendered", "globex")
-    for campaign, one in ((rendered, True), (template, False), (foreign, True)):
-        harness.messages.add(SentMessage(campaign=campaign, html="x", rendered=one, expires=2**31))
+def test_erasure_deletes_messages_of_the_person_only(harness: PrivacyHarness) -> None:
+    own, both, template = (harness.send(name) for name in ("own", "both", "template"))
+    foreign = harness.send("own", "globex")
+    for campaign, people in ((own, [ERIKA]), (both, [ERIKA, "ben"]), (foreign, [ERIKA])):
+        for person in people:
+            recipient = recipient_hash(extract_workspace_id(campaign), f"p:{person}")
+            harness.archive(campaign, f"Dear {person}", recipient)
+    harness.archive(template, "Dear {{ name }}", None)
     harness.forgetting().erase("acme", ERIKA, harness.audit)
-    assert harness.messages.get(rendered) is None
-    assert harness.messages.get(template)
-    assert harness.messages.get(foreign)
+    assert harness.messages.get(own) is MessageAbsence.ERASED
+    shown = {campaign: harness.messages.get(campaign) for campaign in (both, template, foreign)}
+    assert [message.html for message in shown.values() if isinstance(message, SentMessage)] == [
+        "Dear ben",
+        "Dear {{ name }}",
+        f"Dear {ERIKA}",
+    ]
 
 
 def test_erasure_of_an_unknown_person_is_final_after_the_in_flight_window(

@@ -8,6 +8,7 @@ from tests.click_factory import CAMPAIGN
 from tests.fakes import InMemoryMessageRepository
 from waypost.errors import StoreUnavailable
 from waypost.ids import derive_campaign_id
+from waypost.models.campaign import MessageAbsence, SentMessage
 from waypost.rewrite.message_archive import MessageArchive
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -34,15 +35,15 @@ def store():
     return CountingMessageRepository()
 
 
-def keep(keeper, content, *, campaign=CAMPAIGN, rendered=False, days=None):
-    keeper.archive_message(campaign, content, is_rendered=rendered, retention_days=days, now=NOW)
+def keep(keeper, content, *, campaign=CAMPAIGN, recipient=None, days=None):
+    keeper.archive_message(campaign, content, recipient=recipient, retention_days=days, now=NOW)
 
 
 @pytest.mark.parametrize(("workspace", "days"), [(None, 400), (7, 7)])
 def test_message_is_archived_as_long_as_clicks(store, workspace, days):
-    keep(MessageArchive(store, 400), {"html": "<p>"}, days=workspace, rendered=True)
+    keep(MessageArchive(store, 400), {"html": "<p>"}, days=workspace, recipient="0a")
     kept = store.get(CAMPAIGN)
-    assert (kept.html, kept.rendered) == ("<p>", True)
+    assert (kept.html, kept.rendered, kept.recipient) == ("<p>", True, "0a")
     assert kept.expires == int(NOW.timestamp()) + days * DAY
 
 
@@ -57,6 +58,15 @@ def test_message_is_written_once_per_campaign(store):
 def test_content_without_html_is_not_archived(store):
     keep(MessageArchive(store, 400), {"text": "Hello"})
     assert store.asked == 0
+    assert store.get(CAMPAIGN) is MessageAbsence.NO_HTML
+
+
+def test_messages_of_two_recipients_are_written_once_each(store):
+    keeper = MessageArchive(store, 400)
+    for recipient in ("0a", "0a", "1b", "0c", "1b"):
+        keep(keeper, {"html": f"<p>{recipient}"}, recipient=recipient)
+    assert store.asked == 2
+    assert store.get(CAMPAIGN).html == "<p>0a"
 
 
 def test_html_part_of_a_mime_message_is_archived(store):
@@ -69,17 +79,26 @@ def test_html_part_of_a_mime_message_is_archived(store):
 
 
 @pytest.mark.parametrize(
-    "mime",
+    ("mime", "reason"),
     [
-        "Subject: plain\r\n\r\nHello",
-        "",
-        "\ud800",
-        "Content-Type: text/html; charset=nonsense\r\n\r\n<p>",
-        "Content-Type: multipart/alternative; boundary=x\r\n\r\n--x\r\nContent-Type: text/html",
+        ("Subject: plain\r\n\r\nHello", MessageAbsence.NO_HTML),
+        ("", MessageAbsence.NO_HTML),
+        ("\ud800", MessageAbsence.NOT_STORED),
+        (
+            "Content-Type: text/html; charset=nonsense\r\n\r\n<p>",
+            MessageAbsence.NOT_STORED,
+        ),
     ],
 )
-def test_mime_message_without_readable_html_is_not_archived(store, mime):
+def test_mime_message_without_readable_html_is_not_archived(store, mime, reason):
     keep(MessageArchive(store, 400), {"mime": mime})
+    assert store.get(CAMPAIGN) is reason
+
+
+def test_empty_html_part_of_a_cut_mime_message_is_archived(store):
+    mime = "Content-Type: multipart/alternative; boundary=x\r\n\r\n--x\r\nContent-Type: text/html"
+    keep(MessageArchive(store, 400), {"mime": mime})
+    assert store.get(CAMPAIGN).html == ""
 
 
 def test_message_that_cannot_be_archived_is_sent_and_counted(store, capsys):
@@ -89,4 +108,4 @@ def test_message_that_cannot_be_archived_is_sent_and_counted(store, capsys):
     assert json.loads(capsys.readouterr().out)["MessageNotKept"] == 1
     store.down = False
     keep(keeper, {"html": "<p>"})
-    assert store.get(CAMPAIGN) is not None
+    assert isinstance(store.get(CAMPAIGN), SentMessage)

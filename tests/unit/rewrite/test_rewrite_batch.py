@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from tests.message_harness import LINK, SEALER, MessageHarness, decode_links
 from waypost.errors import InvalidRequest, TooLarge
-from waypost.ids import derive_campaign_id
+from waypost.ids import derive_campaign_id, derive_workspace_id
+from waypost.models.campaign import SentMessage
+from waypost.models.workspace import recipient_hash
 from waypost.rewrite.schemas import (
     MAX_MIME_BYTES,
     MAX_TEXT_BYTES,
@@ -63,6 +66,37 @@ def test_dry_run_signs_and_stores_nothing(messages: MessageHarness):
     real = messages.rewrite(content={"html": '<a href="https://e.com/">'})
     assert answer["links"] == real["links"]
     assert answer["warnings"] == real["warnings"]
+
+
+@pytest.mark.parametrize(
+    ("body", "is_personal"),
+    [
+        ({}, True),
+        ({"liquid": True}, False),
+        ({"recipients": PEOPLE[:2]}, False),
+        ({"recipients": PEOPLE[:101]}, False),
+    ],
+)
+def test_archived_message_is_personal_if_it_was_rendered_for_one_recipient(
+    messages: MessageHarness, body: dict[str, Any], is_personal: bool
+):
+    messages.rewrite(content={"html": "<p>Dear"}, **body)
+    archived = messages.messages.get(CAMPAIGN)
+    assert isinstance(archived, SentMessage)
+    assert archived.rendered == is_personal
+    expected = recipient_hash(derive_workspace_id("acme"), "p:p1") if is_personal else None
+    assert archived.recipient == expected
+
+
+def test_a_second_recipients_message_replaces_a_deleted_one(messages: MessageHarness):
+    for person in ("p1", "p1", "p2", "p3"):
+        recipients = [{"delivery": f"d-{person}", "person": person}]
+        messages.rewrite(content={"html": f"<p>Dear {person}"}, recipients=recipients)
+    recipient = recipient_hash(derive_workspace_id("acme"), "p:p1")
+    assert messages.messages.delete_personal_by_campaigns([CAMPAIGN], recipient) == 1
+    archived = messages.messages.get(CAMPAIGN)
+    assert isinstance(archived, SentMessage)
+    assert archived.html == "<p>Dear p2"
 
 
 def test_response_over_the_limit_is_refused_and_not_counted(messages: MessageHarness):

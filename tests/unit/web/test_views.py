@@ -16,6 +16,7 @@ from tests.workspace_harness import build_link_definition
 from waypost.api.workspace_settings import SettingsChange
 from waypost.domains.schemas import AddDomainRequest
 from waypost.ids import derive_campaign_id
+from waypost.models.campaign import MessageAbsence
 from waypost.reports.schemas import Point
 from waypost.web import charts
 from waypost.web.rendering import create_jinja_environment
@@ -310,6 +311,27 @@ def test_a_message_rendered_for_one_person_needs_a_people_share(workspace, visit
     assert "iframe" not in visit("map", workspace.create_share_token("spring"), **query)["body"]
     token = workspace.create_share_token("spring", people=True)
     assert "Dear Ada" in visit("message", token, **query)["body"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "text"),
+    [
+        (MessageAbsence.NO_HTML, "have no HTML"),
+        (MessageAbsence.TOO_LARGE, "too large to store"),
+        (MessageAbsence.ERASED, "its recipient was erased"),
+        (MessageAbsence.EXPIRED, "has expired"),
+        (MessageAbsence.NOT_STORED, "No message of this campaign was stored"),
+        (MessageAbsence.CORRUPT, "cannot be read"),
+    ],
+)
+def test_click_map_names_the_reason_for_a_missing_message(
+    workspace, visit, links, monkeypatch, reason, text
+):
+    monkeypatch.setattr(workspace.messages, "get", lambda _: reason)
+    query = {"workspace": "acme", "campaign": "spring"}
+    token = workspace.create_share_token("spring")
+    assert text in read_main_text(visit("map", token, **query)["body"])
+    assert visit("message", token, **query)["statusCode"] == 404
 
 
 def test_images_of_a_message_load_only_on_request(workspace, visit, links):

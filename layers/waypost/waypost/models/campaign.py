@@ -6,6 +6,9 @@ Keys, all in the campaign's partition ``C#{campaign}``, which also holds its cou
     L#{link}    a link, written once, when a message first contains it
     M           the HTML that the campaign sent, to show its clicks on; deflated, an e-mail has
                 some 10 KB, and one that exceeds an item is not stored
+    M#0, M#1    instead, the HTML of one recipient: of two different ones, so that the erasure of
+                one leaves the other's
+    M!          the state of the message, which remains when the message itself is gone
 
 The list of a workspace's campaigns has each campaign once more: pk ``W#{workspace}``, sk
 ``{first seen}#{campaign}``.
@@ -16,6 +19,7 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Final, Self
 
 from waypost.errors import CorruptItem
@@ -174,40 +178,58 @@ def parse_link_id(stored: Item) -> LinkId:
 
 
 MESSAGE_SORT_KEY: Final = "M"
+MESSAGE_STATE_SORT_KEY: Final = "M!"
+MESSAGE_SLOTS: Final = 2
+"""Messages of single recipients that a campaign stores at most."""
 MAX_MESSAGE_BYTES: Final = 350_000
 """Bytes of the deflated HTML; DynamoDB accepts items of 400 KB."""
 MAX_MESSAGE_CHARACTERS: Final = 4 * 1024 * 1024
 """Limits the memory that inflating a stored item takes."""
 
 
+class MessageAbsence(StrEnum):
+    """The reason why a campaign has no message to show. Values are stored."""
+
+    NOT_STORED = "not_stored"
+    NO_HTML = "no_html"
+    TOO_LARGE = "too_large"
+    EXPIRED = "expired"
+    ERASED = "erased"
+    CORRUPT = "corrupt"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentMessage:
     """The HTML of a campaign. ``expires`` is in seconds since 1970.
 
-    ``rendered``: the message of one recipient, which may name them, and not the template.
+    ``rendered``: the message of one recipient, which may name them, and neither a template nor the
+    message of several recipients. ``recipient`` is the hash of that recipient
+    (``waypost.models.workspace``); None if unknown, because an earlier release stored the message.
     """
 
     campaign: CampaignId
     html: str
     rendered: bool
     expires: int
+    recipient: str | None = None
 
-    @property
-    def key(self) -> Item:
-        return message_key(self.campaign)
-
-    def to_item(self) -> Item | None:
-        """Return the item, or None if it would be too large."""
+    def to_attributes(self) -> Item | None:
+        """Return the attributes of its item, or None if they would be too large."""
         deflated = zlib.compress(self.html.encode(), 9)
         if len(deflated) > MAX_MESSAGE_BYTES or len(self.html) > MAX_MESSAGE_CHARACTERS:
             return None
-        return self.key | attributes.build_item(
-            {"html": deflated, "rendered": self.rendered, "expires": self.expires}
+        return attributes.build_item(
+            {
+                "html": deflated,
+                "rendered": self.rendered,
+                "expires": self.expires,
+                "recipient": self.recipient,
+            }
         )
 
     @classmethod
     def from_item(cls, campaign: CampaignId, stored: Item) -> Self:
-        """Read the result of ``to_item``. Raises CorruptItem."""
+        """Read an item with the result of ``to_attributes``. Raises CorruptItem."""
         inflater = zlib.decompressobj()
         try:
             # One byte more than the largest message: at the limit itself, eof stays False.
@@ -222,15 +244,36 @@ class SentMessage:
         return cls(
             campaign=campaign,
             html=html,
-            rendered=is_personal(stored),
+            rendered=stored.get("rendered") != attributes.to_attribute(False),
             expires=attributes.get_number(stored, "expires"),
+            recipient=attributes.get_optional_text(stored, "recipient"),
         )
 
 
-def is_personal(stored: Item) -> bool:
-    """Return whether a stored message may name a person, which it does unless marked otherwise."""
+def may_name_recipient(stored: Item, recipient: str) -> bool:
+    """Return whether a stored message may be the one of this recipient. That of an unknown one may,
+    unless it is marked as no single recipient's.
+    """
+    if "recipient" in stored:
+        return stored["recipient"] == attributes.to_attribute(recipient)
     return stored.get("rendered") != attributes.to_attribute(False)
 
 
-def message_key(campaign: CampaignId) -> Item:
-    return attributes.build_item({"pk": campaign_partition(campaign), "sk": MESSAGE_SORT_KEY})
+def message_key(campaign: CampaignId, slot: int | None = None) -> Item:
+    """Return the key of a campaign's message, or of a slot for the message of one recipient."""
+    sort_key = MESSAGE_SORT_KEY if slot is None else f"{MESSAGE_SORT_KEY}#{slot}"
+    return _message_item_key(campaign, sort_key)
+
+
+def message_keys(campaign: CampaignId) -> list[Item]:
+    """Return the keys of all messages that a campaign may have, the preferred one first."""
+    return [message_key(campaign, slot) for slot in (None, *range(MESSAGE_SLOTS))]
+
+
+def message_state_key(campaign: CampaignId) -> Item:
+    """Return the key of the state of a campaign's message."""
+    return _message_item_key(campaign, MESSAGE_STATE_SORT_KEY)
+
+
+def _message_item_key(campaign: CampaignId, sort_key: str) -> Item:
+    return attributes.build_item({"pk": campaign_partition(campaign), "sk": sort_key})

@@ -28,7 +28,7 @@ from waypost.models.recipient import (
     RecipientRow,
     anonymous_delivery_hash,
 )
-from waypost.models.workspace import OptOut
+from waypost.models.workspace import OptOut, recipient_hash
 from waypost.repositories.campaigns import CampaignRepository
 from waypost.repositories.clicks import ClickRepository
 from waypost.repositories.messages import MessageRepository
@@ -88,7 +88,6 @@ class Erasure:
     recipients: RecipientRepository
     workspaces: WorkspaceRepository
     messages: MessageRepository
-    """Rendered messages may be the person's: all of the workspace are deleted."""
     campaign_index: CampaignRepository | None = None
     """Lists the workspace's campaigns; None scans the tables, which misses none."""
     sleep: Callable[[float], None] = time.sleep
@@ -109,7 +108,7 @@ class Erasure:
         opt_out = self.workspaces.opt_out(workspace, person, now, is_erased=True)
         progress = ErasureProgress(final_at=opt_out.since + IN_FLIGHT_WINDOW)
         person_index = PersonIndex(self.recipients, self.messages, self.campaign_index)
-        for _ in person_index.delete_personal_messages(workspace):
+        for _ in person_index.delete_personal_messages(workspace, person):
             if is_late():
                 return progress
         for _ in range(MAX_PASSES):
@@ -178,13 +177,14 @@ class PersonIndex:
     messages: MessageRepository
     campaign_index: CampaignRepository | None
 
-    def delete_personal_messages(self, workspace: WorkspaceId) -> Iterator[int]:
-        """Delete messages rendered for one recipient. Yield their number for each step."""
+    def delete_personal_messages(self, workspace: WorkspaceId, person: str) -> Iterator[int]:
+        """Delete messages rendered for the person. Yield their number for each step."""
+        recipient = recipient_hash(workspace, f"p:{person}")
         if self.campaign_index is None:
-            yield self.messages.delete_personal_by_workspace(workspace)
+            yield self.messages.delete_personal_by_workspace(workspace, recipient)
             return
         for campaigns in _iter_campaign_pages(self.campaign_index, workspace):
-            yield self.messages.delete_personal_by_campaigns(campaigns)
+            yield self.messages.delete_personal_by_campaigns(campaigns, recipient)
 
     def find_campaigns(
         self, workspace: WorkspaceId, recipient: str

@@ -18,6 +18,8 @@ All keys (entities own them; ``models``):
                 W#{workspace}               {first seen}#{campaign} list of campaigns
                 C#{campaign}                L#{link}                link definition
                 C#{campaign}                M                       sent message; expires
+                C#{campaign}                M#{slot}                one recipient's message; expires
+                C#{campaign}                M!                      why there is no message
                 C#{campaign}[#{shard}]      N#{counter}             counter, moved by ADD alone
                 R#{campaign}#{00..1f}       {recipient}             recipient row: clicks, sums
                 R#{campaign}#{00..1f}       ~{recipient}#{number}   overflow item of a full row

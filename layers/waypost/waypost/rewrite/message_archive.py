@@ -1,8 +1,9 @@
 """Archive the first message of a campaign, so that its clicks can be shown on the message.
 
-Only the first is archived: all messages of a campaign come from one template. The archive stores
-the message as the pipeline sent it. A template holds no personal data; a message that was rendered
-before shows one recipient's, so ``waypost.reports.share_links`` restricts who sees it.
+All messages of a campaign come from one template, so the archive stores one, as the pipeline sent
+it. A template, or a message for several recipients at once, names no one. A message that was
+rendered for one recipient may: ``waypost.reports.share_links`` restricts who sees it, an erasure of
+the recipient deletes it, and the archive stores the message of a second recipient to replace it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Final
 from waypost.cache import Cache
 from waypost.errors import StoreUnavailable
 from waypost.ids import CampaignId
-from waypost.models.campaign import SentMessage
+from waypost.models.campaign import MESSAGE_SLOTS, MessageAbsence, SentMessage
 from waypost.observability import Metric, emit_metric
 from waypost.repositories.messages import MessageRepository
 from waypost.rewrite.links.channels import Json
@@ -27,58 +28,71 @@ _DAY_SECONDS: Final = 86_400
 
 @dataclass(frozen=True, slots=True)
 class MessageArchive:
-    """Writes each campaign's message once per process.
+    """Writes each campaign's message, or those of two recipients, once per process.
 
     ``default_retention_days``: for workspaces without a setting of their own.
     """
 
     repository: MessageRepository
     default_retention_days: int
-    _archived_campaigns: Cache[CampaignId, bool] = field(
+    _archived: Cache[CampaignId, frozenset[str | None]] = field(
         default_factory=lambda: Cache(_MAX_CACHED_CAMPAIGNS)
     )
+    """The recipients whose messages this process has tried to archive."""
 
     def archive_message(
         self,
         campaign: CampaignId,
         content: Mapping[str, Json],
         *,
-        is_rendered: bool,
+        recipient: str | None,
         retention_days: int | None,
         now: datetime,
     ) -> None:
-        """Store the HTML of a campaign's first message.
+        """Store the HTML of a campaign's first message. ``recipient`` is the hash of the only
+        recipient it was rendered for.
 
         Never raises: the message is sent even if it cannot be archived.
         """
-        if self._archived_campaigns.get(campaign):
-            return
-        html = extract_html(content)
-        if html is None:
+        archived = self._archived.get(campaign) or frozenset[str | None]()
+        if {None, recipient} & archived or len(archived) == MESSAGE_SLOTS:
             return
         days = self.default_retention_days if retention_days is None else retention_days
-        message = SentMessage(
-            campaign=campaign,
-            html=html,
-            rendered=is_rendered,
-            expires=int(now.timestamp()) + days * _DAY_SECONDS,
-        )
         try:
-            self.repository.add(message)
-        except StoreUnavailable:
+            html = extract_html(content)
+            if html is None:
+                self.repository.note_absence(campaign, MessageAbsence.NO_HTML)
+            else:
+                expires = int(now.timestamp()) + days * _DAY_SECONDS
+                self.repository.add(
+                    SentMessage(
+                        campaign=campaign,
+                        html=html,
+                        rendered=recipient is not None,
+                        expires=expires,
+                        recipient=recipient,
+                    )
+                )
+        except (StoreUnavailable, _UnreadableMime):
             emit_metric(Metric.MESSAGE_NOT_KEPT)
         else:
-            self._archived_campaigns.set(campaign, True)
+            self._archived.set(campaign, archived | {recipient})
+
+
+class _UnreadableMime(Exception):
+    """Raised when the HTML of a MIME message cannot be extracted."""
 
 
 def extract_html(content: Mapping[str, Json]) -> str | None:
-    """Extract the HTML of a message's content or of its MIME message; None if it has no HTML."""
+    """Extract the HTML of a message's content or of its MIME message; None if it has no HTML.
+
+    :raises _UnreadableMime: if the parser fails on the MIME message.
+    """
     html, raw = content.get("html"), content.get("mime")
     if isinstance(html, str) or not isinstance(raw, str):
         return html if isinstance(html, str) else None
     try:
         part = message_from_bytes(raw.encode(), policy=policy.default).get_body(("html",))
         return None if part is None else str(part.get_content())
-    except Exception:  # hostile headers raise many kinds of errors in the parser
-        emit_metric(Metric.MESSAGE_NOT_KEPT)
-        return None
+    except Exception as e:  # hostile headers raise many kinds of errors in the parser
+        raise _UnreadableMime from e

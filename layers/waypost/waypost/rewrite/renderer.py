@@ -47,6 +47,9 @@ from waypost.tokens import RecipientSealer, TokenSealer
 LinkDefiner = Callable[[Sequence[LinkDefinition]], Sequence[LinkId]]
 """Stores link definitions and gives their ids, in the same order."""
 
+MessageArchiver = Callable[[RewriteRecipient | None], None]
+"""Archives the message, of this recipient only or of several (None)."""
+
 RENDER_BATCH_SIZE: Final = 100
 """Recipients whose new links are defined together."""
 
@@ -70,7 +73,8 @@ class MessageRenderer:
 
     ``build_prefix`` builds the beginning of tracking links, ``pixel_prefix`` is the pixels'.
     ``define_links`` gives ids to new links; ``shortener`` stores short codes and long destinations.
-    Without a ``sealer`` (dry run), nothing is signed or stored, and no message is returned.
+    ``archive_message`` is called once, with the first recipients. Without a ``sealer`` (dry run),
+    nothing is signed or stored, and no message is returned.
     """
 
     request: MessageRequest
@@ -86,6 +90,7 @@ class MessageRenderer:
     sent_at: int
     """Time in the tokens, in seconds since 1970."""
     has_short_links: bool = False
+    archive_message: MessageArchiver | None = None
     _link_ids: dict[str, LinkId] = field(init=False, default_factory=dict)
     """Ids of registered links, by identity."""
     _diagnostics: MessageDiagnostics = field(init=False)
@@ -114,6 +119,8 @@ class MessageRenderer:
 
         :raises StoreUnavailable: before any message, if links cannot be defined or stored.
         """
+        recipients = list(recipients)
+        self._archive_once(recipients)
         rendered = [_isolate(self._render_recipient, each, each) for each in recipients]
         self._register_links(each for each in rendered if isinstance(each, RenderedRecipient))
         if self.sealer is None:
@@ -153,6 +160,12 @@ class MessageRenderer:
         """
         count, self._signature_count = self._signature_count, 0
         return {self.sealer.key_fingerprint: count} if self.sealer is not None else {}
+
+    def _archive_once(self, recipients: Sequence[RewriteRecipient]) -> None:
+        """Archive the message before the first recipients' messages are rendered."""
+        archive, self.archive_message = self.archive_message, None
+        if archive is not None and recipients:
+            archive(recipients[0] if len(recipients) == 1 else None)
 
     def _render_recipient(self, recipient: RewriteRecipient) -> RenderedRecipient:
         return render_recipient(recipient, self.request, self.message, self.parameters)

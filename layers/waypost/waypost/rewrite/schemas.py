@@ -59,6 +59,11 @@ class RewriteRecipient(_StrictModel):
     person: RecipientName | None = None
     data: dict[str, JsonValue] = Field(default_factory=dict)
 
+    @property
+    def counted_name(self) -> str:
+        """Return the name under which their clicks are counted (``waypost.models.recipient``)."""
+        return f"d:{self.delivery}" if self.person is None else f"p:{self.person}"
+
 
 class MessageContent(_StrictModel):
     """The content of a message, in the form of its channel."""

@@ -17,7 +17,7 @@ from waypost.domains.base_url import DomainBaseUrlResolver
 from waypost.errors import TokenError, TooLarge
 from waypost.ids import CampaignId, derive_campaign_id, derive_link_id, extract_workspace_id
 from waypost.models.short_link import parse_code
-from waypost.models.workspace import WorkspaceSettings
+from waypost.models.workspace import WorkspaceSettings, recipient_hash
 from waypost.repositories.campaigns import CampaignRepository
 from waypost.repositories.short_links import ShortLinkRepository
 from waypost.repositories.workspaces import WorkspaceRepository
@@ -26,7 +26,12 @@ from waypost.rewrite.diagnostics import LinkEntry
 from waypost.rewrite.link_rules import LinkRules
 from waypost.rewrite.link_writer import SHORT_LINK_PATH, LinkShortener, compute_expiry
 from waypost.rewrite.message_archive import MessageArchive
-from waypost.rewrite.renderer import RENDER_BATCH_SIZE, LinkDefiner, MessageRenderer
+from waypost.rewrite.renderer import (
+    RENDER_BATCH_SIZE,
+    LinkDefiner,
+    MessageArchiver,
+    MessageRenderer,
+)
 from waypost.rewrite.schemas import (
     Delivery,
     DeliveryFailure,
@@ -94,7 +99,7 @@ class RewriteService:
         return response
 
     def create_renderer(self, request: MessageRequest, now: datetime) -> MessageRenderer:
-        """Compile a message, then register its campaign and archive it. Raises as ``rewrite``."""
+        """Compile a message, then register its campaign. Raises as ``rewrite``."""
         settings = self.workspaces.get_settings_by_name(request.workspace)
         campaign = derive_campaign_id(request.workspace, request.campaign)
         renderer = self._build_renderer(
@@ -108,15 +113,34 @@ class RewriteService:
             channel=request.channel,
             now=now,
         )
-        if self.message_archive is not None:
-            self.message_archive.archive_message(
+        renderer.archive_message = self._create_archiver(request, campaign, settings, now)
+        return renderer
+
+    def _create_archiver(
+        self,
+        request: MessageRequest,
+        campaign: CampaignId,
+        settings: WorkspaceSettings,
+        now: datetime,
+    ) -> MessageArchiver | None:
+        """Create the function that archives the message, unless there is no archive."""
+        archive = self.message_archive
+        if archive is None:
+            return None
+
+        def archive_message(recipient: RewriteRecipient | None) -> None:
+            only_recipient = None
+            if recipient is not None and not request.liquid:
+                only_recipient = _hash_recipient(campaign, recipient)
+            archive.archive_message(
                 campaign,
                 request.content.get_forms(),
-                is_rendered=not request.liquid,
+                recipient=only_recipient,
                 retention_days=settings.retention_days,
                 now=now,
             )
-        return renderer
+
+        return archive_message
 
     def create_dry_run_renderer(self, request: MessageRequest, now: datetime) -> MessageRenderer:
         """Compile a message for a renderer that stores and signs nothing. Raises as ``rewrite``."""
@@ -175,6 +199,10 @@ class RewriteService:
         if request.channel in _SHORT_LINK_CHANNELS and getattr(settings.shorten, request.channel):
             return self.base_urls.resolve_short_base(extract_workspace_id(campaign), request.sender)
         return ""
+
+
+def _hash_recipient(campaign: CampaignId, recipient: RewriteRecipient) -> str:
+    return recipient_hash(extract_workspace_id(campaign), recipient.counted_name)
 
 
 def _build_link_rules(

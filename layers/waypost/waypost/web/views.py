@@ -10,6 +10,7 @@ from waypost.api.workspace_settings import WorkspaceSettingsService
 from waypost.domains.service import DomainService
 from waypost.errors import NotFound
 from waypost.ids import derive_campaign_id
+from waypost.models.campaign import MessageAbsence
 from waypost.reports.campaigns import CampaignReportService
 from waypost.reports.people import (
     EXPORT_CONTENT_TYPES,
@@ -97,12 +98,15 @@ def click_map_page(reports: PageDependencies, access: ShareAccess, query: PageQu
     name = query.require("campaign")
     scope = access.authorize(query.workspace, name)
     links = reports.campaigns.get_report(query.workspace, name).links
+    archived = reports.messages.get(derive_campaign_id(query.workspace, name))
+    is_absent = isinstance(archived, MessageAbsence)
     return render_page(
         "map.html",
         scope=scope,
         campaign=name,
         map_links=build_map_links(links),
-        message=reports.messages.get(derive_campaign_id(query.workspace, name)),
+        message=None if is_absent else archived,
+        absence=archived if is_absent else None,
         images=query.images,
     )
 
@@ -113,7 +117,7 @@ def message_frame(reports: PageDependencies, access: ShareAccess, query: PageQue
     access.authorize(query.workspace, name)
     links = reports.campaigns.get_report(query.workspace, name).links
     sent = reports.messages.get(derive_campaign_id(query.workspace, name))
-    if sent is None:
+    if isinstance(sent, MessageAbsence):
         raise NotFound("message of campaign", name)
     if sent.rendered:
         access.authorize(query.workspace, name, people=True)
