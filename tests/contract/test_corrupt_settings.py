@@ -148,7 +148,7 @@ def test_settings_corrupt_in_every_field_are_repaired_by_giving_all(stores: Repo
 
 
 def test_stored_value_that_no_put_accepts_is_named_when_it_is_read(stores: Repositories) -> None:
-    store_settings_text(stores.workspaces, ACME, "acme", '{"schemes": ["javascript"]}')
+    store_settings_text(stores.workspaces, ACME, "acme", '{"schemes": ["no scheme"]}')
     configuration = WorkspaceSettingsService(stores.workspaces)
     with pytest.raises(CorruptItem, match="schemes"):
         configuration.get_settings("acme")
