@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable
 
 import pytest
-import urllib3
 from urllib3.response import HTTPResponse
 
 from local.stack import EmbeddedStack
@@ -67,8 +66,8 @@ def test_domain_tool_signs_requests_to_aws(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    monkeypatch.setattr(urllib3, "request", request)
     api = ManagementApi("https://abc.execute-api.eu-west-1.amazonaws.com", "eu-west-1")
+    monkeypatch.setattr(api.http, "request", request)
     api.request("GET", "/v1/workspaces/%28stack%29/domains")
     headers = sent["headers"]
     assert isinstance(headers, dict)
