@@ -27,9 +27,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command, and print the state after it."""
     options = _parse_options(arguments)
     api = ManagementApi.from_options(options.env, options.base)
-    folder = f"/v1/workspaces/{quote(options.workspace, safe='')}/domains"
+    folder = f"workspaces/{quote(options.workspace, safe='')}/domains"
     if options.command == "list":
-        domains = api.request("GET", folder)["domains"]
+        domains = api.request("GET", f"/v1/{folder}")["domains"]
     else:
         domains = [_run_action(api, folder, options)]
     text = "\n".join(map(_format_domain, domains)) or "no tracking domain yet"
@@ -46,10 +46,11 @@ def _run_action(api: ManagementApi, folder: str, options: argparse.Namespace) ->
         "verify": ("POST", f"{host}/verify", None),
         "revert": ("POST", host, {"reverted": True}),
         "restore": ("POST", host, {"reverted": False}),
-        "trust": ("POST", host, {"sending_verified": True} | sending),
+        "trust": ("POST", f"operator/{host}", {"sending_verified": True} | sending),
         "remove": ("DELETE", host, None),
     }
-    domain: dict[str, Any] = api.request(*requests[options.command])
+    method, path, body = requests[options.command]
+    domain: dict[str, Any] = api.request(method, f"/v1/{path}", body)
     return domain
 
 

@@ -31,7 +31,7 @@ def call(stack: EmbeddedStack, http: Http) -> Call:
 
 def test_domain_is_added_shown_listed_changed_and_removed(call: Call) -> None:
     host = "links.managed.example"
-    status, added = call("POST", body={"host": host, "sending_verified": True})
+    status, added = call("POST", body={"host": host})
     assert (status, added["stage"]) == (201, "waiting")
     assert added["next_step"].startswith(f"Add at your DNS provider: {host} CNAME")
     assert call("GET", f"/{host}") == (200, added)

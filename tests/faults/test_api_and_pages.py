@@ -87,6 +87,9 @@ WRITES = [
     ApiRequest(f"POST {WORKSPACE}/domains", body={"host": "go.acme.com"}),
     ApiRequest(f"POST {WORKSPACE}/domains/{{host}}", body={"reverted": True}),
     ApiRequest(f"DELETE {WORKSPACE}/domains/{{host}}"),
+    ApiRequest(
+        "POST /v1/operator/workspaces/{workspace}/domains/{host}", body={"sending_verified": True}
+    ),
 ]
 PAGES = ["workspace", "campaign", "map", "message", "link", "people.csv", "person", "domains"]
 PAGES += ["people.ndjson", "settings"]

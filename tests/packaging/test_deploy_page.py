@@ -1,9 +1,12 @@
 """Compare docs/deploy.md with the template and the benchmarks."""
 
+import json
 import re
 
 import pytest
 
+from local.iam_policies import parse_policy
+from local.required_permissions import RequiredPermission
 from tests.packaging.deploy_settings import (
     ACCOUNT_CONCURRENCY,
     CONCURRENCY_LIMITS,
@@ -41,6 +44,56 @@ def test_function_memory_matches_the_page_and_is_twice_its_peak(function):
     peak, has = rows_of_memory()[function]
     assert memory(function) == has
     assert has >= 2 * peak
+
+
+def can_call(caller: str, route: str) -> bool:
+    """Evaluate the permissions that the page gives to a caller, for a route of the API."""
+    (row,) = [
+        line
+        for line in section("Permissions of callers").splitlines()
+        if line.startswith(f"| {caller} |")
+    ]
+    api = "arn:aws:execute-api:REGION:ACCOUNT:MANAGEMENT_API/$default"
+    resources = [text.replace("…", api) for text in re.findall(r"`((?:…|arn:).*?)`", row)]
+    (statement,) = parse_policy(
+        json.dumps(
+            {
+                "Statement": {
+                    "Effect": "Allow",
+                    "Action": "execute-api:Invoke",
+                    "Resource": resources,
+                }
+            }
+        )
+    )
+    method, _, path = route.partition(" ")
+    return statement.applies_to(RequiredPermission("execute-api:Invoke", f"{api}/{method}{path}"))
+
+
+def management_routes() -> list[str]:
+    """List the routes with IAM for the workspace acme, as API Gateway names them in policies."""
+    events = [
+        event["Properties"]
+        for function in FUNCTIONS.values()
+        for event in function["Properties"].get("Events", {}).values()
+    ]
+    routes = [
+        f"{each['Method']} {each['Path']}" for each in events if "/v1/" in str(each.get("Path"))
+    ]
+    return [route.replace("{workspace}", "acme") for route in routes]
+
+
+def test_permissions_on_the_deploy_page_permit_a_workspace_its_own_routes_only():
+    routes = management_routes()
+    assert len(routes) > 20
+    for route in routes:
+        is_own = "/v1/workspaces/acme/" in route
+        assert can_call("programs of the workspace `acme`", route) == is_own, route
+        assert not can_call("programs of the workspace `acme`", route.replace("/acme", "/globex"))
+        assert can_call("an operator", route)
+        assert can_call("a pipeline over HTTP", route) == (route == "POST /v1/rewrite")
+        is_read = is_own and route.startswith("GET ")
+        assert can_call("a reader of reports", route) == is_read, route
 
 
 def test_costs_on_the_deploy_page_equal_the_benchmarks():

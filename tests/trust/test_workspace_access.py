@@ -33,6 +33,7 @@ from waypost.tokens import TokenSealer
 
 SECRET_WORDS: Final = ("ada", "spring", "secret.example", "links.acme.example", "utm-of-acme")
 ROOT: Final = "/v1/workspaces/{workspace}"
+OPERATOR_ROUTE: Final = "POST /v1/operator/workspaces/{workspace}/domains/{host}"
 HOST: Final = "links.acme.example"
 MESSAGE: Final[dict[str, Any]] = {
     "campaign": "spring",
@@ -74,6 +75,7 @@ ACCESS_MATRIX: Final[dict[str, ExpectedAccess]] = {
     f"GET {ROOT}/domains/{{host}}": ExpectedAccess(200, 404, 409),
     f"POST {ROOT}/domains/{{host}}": ExpectedAccess(200, 404, 409, {"reverted": True}),
     f"DELETE {ROOT}/domains/{{host}}": ExpectedAccess(200, 404, 409),
+    OPERATOR_ROUTE: ExpectedAccess(200, 404, 409, {"sending_verified": True}),
     f"POST {ROOT}/domains/{{host}}/verify": ExpectedAccess(200, 404, 409),
     "POST /v1/rewrite": ExpectedAccess(200, 200, 409, MESSAGE),
 }
@@ -273,6 +275,21 @@ def test_clicks_are_counted_by_their_link_whoever_claimed_the_id(empty_stack: St
     clicks = [replace(make_click(link), link=link) for (link,) in links]
     assert create_tally(empty_stack.stores.repositories).count_clicks(clicks).new_count == 2
     assert [stored.get_counts(campaign).total.total for campaign in campaigns] == [1, 1]
+
+
+@pytest.mark.parametrize("confirmed", [True, False])
+@pytest.mark.parametrize(
+    ("route", "body"),
+    [(f"POST {ROOT}/domains", {"host": "go.acme.example"}), (f"POST {ROOT}/domains/{{host}}", {})],
+)
+def test_a_workspace_cannot_confirm_its_sending_domain(
+    stack: Stack, route: str, body: dict[str, Any], *, confirmed: bool
+) -> None:
+    before = stack.read_everything()
+    status, text = stack.send(OWNER, route, body | {"sending_verified": confirmed})
+    assert status == 403
+    assert "only operators" in json.loads(text)["detail"]
+    assert stack.read_everything() == before
 
 
 def test_the_access_matrix_contains_every_route() -> None:

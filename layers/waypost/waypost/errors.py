@@ -5,6 +5,7 @@
     ├── NotFound                   a workspace, campaign, link, person or domain does not exist
     ├── AlreadyExists              a name is taken, or its id belongs to another name
     ├── ConcurrentModification     other writers won every attempt; nothing was changed
+    ├── OperatorRequired           a workspace asks for a change that only operators may make
     ├── ShareAccessDenied          a report page needs a share link that covers it
     ├── TooLarge                   a message exceeds the accepted size
     ├── ConfigurationError         the environment of a function lacks something
@@ -91,6 +92,18 @@ class ConcurrentModification(WaypostError):
         super().__init__(f"{resource_type} {name!r}: concurrent changes; try again")
         self.resource_type = resource_type
         self.name = name
+
+
+class OperatorRequired(WaypostError):
+    """Raised when a workspace's route is asked for a change that only operators may make.
+
+    ``route``: the operators' route for it.
+    """
+
+    def __init__(self, field: str, route: str) -> None:
+        super().__init__(f"{field}: only operators may set it; they use {route}")
+        self.field = field
+        self.route = route
 
 
 class ShareAccessDenied(WaypostError):

@@ -18,6 +18,7 @@ from waypost.errors import (
     ExpiredShortLink,
     InvalidRequest,
     NotFound,
+    OperatorRequired,
     ShareAccessDenied,
     StoreUnavailable,
     TokenError,
@@ -41,6 +42,7 @@ class Response(TypedDict):
 _ERROR_STATUSES: Final[tuple[tuple[type[WaypostError], int, str], ...]] = (
     (InvalidRequest, 400, "The request is not valid"),
     (ShareAccessDenied, 403, "Not shared with you"),
+    (OperatorRequired, 403, "Only operators may do this"),
     (NotFound, 404, "Not found"),
     (AlreadyExists, 409, "The name cannot be taken"),
     (ConcurrentModification, 409, "Others change it at the same time"),

@@ -27,7 +27,7 @@ from tests.fakes import InMemoryDomainRepository, InMemoryWorkspaceRepository
 from waypost.domains.base_url import DomainBaseUrlResolver
 from waypost.domains.certificates import CdnTenant
 from waypost.domains.network import NO_DEADLINE, Deadline
-from waypost.domains.schemas import AddDomainRequest, ChangeDomainRequest
+from waypost.domains.schemas import AddDomainRequest, ChangeDomainRequest, ConfirmSendingRequest
 from waypost.domains.service import DomainService
 from waypost.domains.verification import MIN_CHECK_SECONDS, DomainVerificationService
 from waypost.errors import HostnameInUse, StoreUnavailable
@@ -304,7 +304,7 @@ def test_working_domain_is_unused_while_its_sending_domain_is_unverified(
     stack.set_up_https()
     assert stack.get_light("sending")["colour"] == "red"
     assert stack.resolve_url() == ADDRESS
-    stack.service.change_domain("acme", HOST, ChangeDomainRequest(sending_verified=True))
+    stack.service.confirm_sending("acme", HOST, ConfirmSendingRequest(sending_verified=True))
     assert stack.resolve_url() == f"https://{HOST}"
     assert stack.get_light("sending")["found"] == "marked by the operator"
     stack.check_domain()

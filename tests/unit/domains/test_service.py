@@ -12,9 +12,10 @@ from pydantic import BaseModel
 from tests.fakes import InMemoryDomainRepository, InMemoryWorkspaceRepository
 from tests.unit.domains.builders import EDGE, HOST, NOW, TARGET
 from waypost.domains.events import DomainEventPublisher
-from waypost.domains.schemas import AddDomainRequest, ChangeDomainRequest
+from waypost.domains.schemas import AddDomainRequest, ChangeDomainRequest, ConfirmSendingRequest
 from waypost.domains.service import MAX_WORKSPACE_DOMAINS, DomainService
-from waypost.errors import AlreadyExists, InvalidRequest, NotFound
+from waypost.domains.status import DomainStatus
+from waypost.errors import AlreadyExists, InvalidRequest, NotFound, OperatorRequired
 from waypost.ids import derive_workspace_id
 from waypost.models.tracking_domain import STACK_WORKSPACE_NAME, CnameTargets
 from waypost.validation import validate_value
@@ -37,6 +38,11 @@ def add(service: DomainService, host: str = HOST, workspace: str = "acme", **bod
     return to_json(
         service.add_domain(workspace, validate_value(AddDomainRequest, {"host": host} | body))
     )
+
+
+def confirm(service: DomainService, **body: Any) -> DomainStatus:
+    request = validate_value(ConfirmSendingRequest, {"sending_verified": True} | body)
+    return service.confirm_sending("acme", HOST, request)
 
 
 def to_json(response: BaseModel) -> Any:
@@ -146,8 +152,50 @@ def test_change_to_equal_values_writes_nothing(service: DomainService) -> None:
     assert stored.version == 0
 
 
+@pytest.mark.parametrize("confirmed", [True, False])
+def test_workspace_cannot_set_sending_verified(service: DomainService, *, confirmed: bool) -> None:
+    with pytest.raises(OperatorRequired, match="sending_verified: only operators may set it"):
+        add(service, sending_verified=confirmed)
+    assert service.list_domains("acme").domains == []
+    before = add(service)
+    change = ChangeDomainRequest(sending_verified=confirmed, reverted=True)
+    with pytest.raises(OperatorRequired):
+        service.change_domain("acme", HOST, change)
+    assert to_json(service.get_domain("acme", HOST)) == before
+
+
+def test_workspace_cannot_set_sending_verified_when_it_restores_a_domain(
+    service: DomainService,
+) -> None:
+    add(service)
+    service.remove_domain("acme", HOST)
+    with pytest.raises(OperatorRequired):
+        add(service, sending_verified=True)
+    assert service.get_domain("acme", HOST).use == "removed"
+
+
+def test_operator_confirms_a_sending_domain_of_the_same_request(service: DomainService) -> None:
+    add(service)
+    confirmed = confirm(service, sending_domain="mail.acme.com")
+    assert confirmed.sending_domain == "mail.acme.com"
+    assert confirmed.lights["sending"].colour == "green"
+    assert confirmed.history[-1].reason == "by the operator"
+
+
+def test_operator_cannot_confirm_a_domain_that_is_absent_or_under_removal(
+    service: DomainService,
+) -> None:
+    with pytest.raises(NotFound):
+        confirm(service)
+    add(service)
+    service.remove_domain("acme", HOST)
+    with pytest.raises(AlreadyExists, match="being removed"):
+        confirm(service)
+
+
 def test_new_sending_domain_must_be_verified_again(service: DomainService) -> None:
-    add(service, sending_verified=True)
+    add(service)
+    confirm(service)
     changed = service.change_domain(
         "acme", HOST, ChangeDomainRequest(sending_domain="other.example")
     )
@@ -155,9 +203,9 @@ def test_new_sending_domain_must_be_verified_again(service: DomainService) -> No
 
 
 def test_operators_verification_mark_can_be_withdrawn(service: DomainService) -> None:
-    marked = add(service, sending_verified=True)
-    assert marked["lights"]["sending"]["found"] == "marked by the operator"
-    unmarked = service.change_domain("acme", HOST, ChangeDomainRequest(sending_verified=False))
+    add(service)
+    assert confirm(service).lights["sending"].found == "marked by the operator"
+    unmarked = confirm(service, sending_verified=False)
     assert unmarked.lights["sending"].colour == "red"
 
 

@@ -45,6 +45,8 @@ Cursor = Annotated[
 ]
 
 WORKSPACE_ROUTE: Final = "/v1/workspaces/<workspace>"
+OPERATOR_ROUTE: Final = "/v1/operator/workspaces/<workspace>"
+"""For changes that workspaces may not make themselves: IAM permits routes by their paths."""
 
 _PATH_PARAMETER: Final = re.compile(r"\{(\w+)\+?\}")
 
@@ -192,6 +194,7 @@ _PROBLEM_SCHEMA: Final = {
 }
 _ERROR_DESCRIPTIONS: Final = {
     "400": "The request is invalid",
+    "403": "The caller has no permission, or only operators have it",
     "404": "The resource does not exist",
     "409": "The name or its id is taken, or concurrent changes won every attempt",
     "503": "The store is unavailable or busy; retry later",

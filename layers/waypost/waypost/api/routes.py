@@ -15,6 +15,7 @@ from aws_lambda_powertools.event_handler.depends import Depends
 from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
 
 from waypost.api.app import (
+    OPERATOR_ROUTE,
     WORKSPACE_ROUTE,
     Cursor,
     InjectedServices,
@@ -28,7 +29,11 @@ from waypost.api.app import (
 )
 from waypost.api.audit import RequestAudit, create_request_audit
 from waypost.api.workspace_settings import SettingsChange
-from waypost.domains.schemas import AddDomainRequest, ChangeDomainRequest
+from waypost.domains.schemas import (
+    AddDomainRequest,
+    ChangeDomainRequest,
+    ConfirmSendingRequest,
+)
 from waypost.domains.status import DomainList, DomainStatus
 from waypost.privacy.requests import ErasureAnswer, OptOutAnswer
 from waypost.reports.campaigns import MAX_CAMPAIGNS
@@ -60,6 +65,7 @@ PERSON_ROUTE: Final = f"{WORKSPACE_ROUTE}/people/<person>"
 OPT_OUT_ROUTE: Final = f"{PERSON_ROUTE}/opt-out"
 DOMAINS_ROUTE: Final = f"{WORKSPACE_ROUTE}/domains"
 DOMAIN_ROUTE: Final = f"{DOMAINS_ROUTE}/<host>"
+OPERATOR_DOMAIN_ROUTE: Final = f"{OPERATOR_ROUTE}/domains/<host>"
 SETTINGS_ROUTE: Final = f"{WORKSPACE_ROUTE}/settings"
 SHARES_ROUTE: Final = f"{WORKSPACE_ROUTE}/shares"
 
@@ -281,6 +287,20 @@ def change_domain(
 @router.delete(DOMAIN_ROUTE, summary="Remove a tracking domain", tags=["domains"])
 def remove_domain(services: InjectedServices, workspace: PathName, host: PathHost) -> DomainStatus:
     return services.domain_service.remove_domain(workspace, host)
+
+
+@router.post(
+    OPERATOR_DOMAIN_ROUTE,
+    summary="Confirm the sending domain of a tracking domain, as an operator",
+    tags=["domains"],
+)
+def confirm_sending(
+    services: InjectedServices,
+    workspace: PathName,
+    host: PathHost,
+    confirmation: Annotated[ConfirmSendingRequest, Body()],
+) -> DomainStatus:
+    return services.domain_service.confirm_sending(workspace, host, confirmation)
 
 
 @router.get(

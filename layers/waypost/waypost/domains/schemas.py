@@ -57,11 +57,19 @@ class ChangeDomainRequest(_DomainRequestBody):
 
     sending_domain: Annotated[str, AfterValidator(_validate_host_name)] | None = None
     sending_verified: bool | None = None
-    """True: the operator confirms the sending domain. False: ask SES again."""
+    """Refused with 403: only operators may set it, over their own route."""
     role: DomainRole | None = None
     """``short``: a host only for the short links of text messages."""
     reverted: bool | None = None
     app_links: AppLinksBody | None = None
+
+
+class ConfirmSendingRequest(_DomainRequestBody):
+    """An operator's confirmation of a sending domain: of the current one by default."""
+
+    sending_verified: bool
+    """True: the sending domain is confirmed. False: ask SES again."""
+    sending_domain: Annotated[str, AfterValidator(_validate_host_name)] | None = None
 
 
 class AddDomainRequest(ChangeDomainRequest):

@@ -1,4 +1,4 @@
-"""The API's routes for tracking domains: add, list, show, change, revert and remove.
+"""The API's routes for tracking domains: add, list, show, change, confirm, revert and remove.
 
     POST   /v1/workspaces/{ws}/domains                  add, or restore a domain being removed
     GET    /v1/workspaces/{ws}/domains                  list
@@ -6,6 +6,9 @@
     POST   /v1/workspaces/{ws}/domains/{host}           change, revert, restore
     DELETE /v1/workspaces/{ws}/domains/{host}           remove
     POST   /v1/workspaces/{ws}/domains/{host}/verify    check now (``verification``)
+    POST   /v1/operator/workspaces/{ws}/domains/{host}  confirm the sending domain (operators)
+
+IAM permits routes by their paths, so operators have a path outside of the workspaces' own.
 
 This module does not use the network or the CDN: removal is only noted, and later checks carry it
 out. New messages use the default host at once.
@@ -20,9 +23,19 @@ from secrets import token_hex
 from typing import Final
 
 from waypost.domains.events import DomainEventPublisher
-from waypost.domains.schemas import AddDomainRequest, ChangeDomainRequest
+from waypost.domains.schemas import (
+    AddDomainRequest,
+    ChangeDomainRequest,
+    ConfirmSendingRequest,
+)
 from waypost.domains.status import DomainList, DomainStatus, build_domain_status
-from waypost.errors import AlreadyExists, CorruptItem, InvalidRequest, NotFound
+from waypost.errors import (
+    AlreadyExists,
+    CorruptItem,
+    InvalidRequest,
+    NotFound,
+    OperatorRequired,
+)
 from waypost.models.tracking_domain import (
     STACK_WORKSPACE,
     STACK_WORKSPACE_NAME,
@@ -57,9 +70,10 @@ class DomainService:
     def add_domain(self, workspace: str, body: AddDomainRequest) -> DomainStatus:
         """Add a domain, or restore one that is being removed; return its status.
 
-        Raises InvalidRequest for a host of the stack, AlreadyExists if the host is in use or the
-        workspace has the maximum.
+        Raises InvalidRequest for a host of the stack, OperatorRequired for ``sending_verified``,
+        AlreadyExists if the host is in use or the workspace has the maximum.
         """
+        _reject_confirmation(body)
         self._reject_stack_host(body.host)
         _reject_stack_workspace(workspace, body.host)
         workspace_id = self.workspaces.resolve_id(workspace)
@@ -93,17 +107,30 @@ class DomainService:
     def change_domain(self, workspace: str, host: str, body: ChangeDomainRequest) -> DomainStatus:
         """Change the given keys; return the new status.
 
-        Raises NotFound, AlreadyExists or WriteConflict.
+        Raises OperatorRequired for ``sending_verified``, NotFound, AlreadyExists or WriteConflict.
         """
-        _reject_stack_workspace(workspace, host)
-        domain = self._load_domain(workspace, host)
-        if domain.use == "removed":
-            raise AlreadyExists(
-                "tracking domain", host, "is being removed; add it again to keep it"
-            )
+        _reject_confirmation(body)
+        domain = self._load_changeable_domain(workspace, host)
         changed = self._apply_changes(domain, body)
         if body.reverted is not None:
             changed = self._set_use(changed, "reverted" if body.reverted else "on")
+        return self._build_status(self._save_and_publish(domain, changed))
+
+    def confirm_sending(
+        self, workspace: str, host: str, body: ConfirmSendingRequest
+    ) -> DomainStatus:
+        """Confirm the sending domain for an operator, or withdraw that; return the new status.
+
+        Raises NotFound, AlreadyExists or WriteConflict.
+        """
+        domain = self._load_changeable_domain(workspace, host)
+        sending = SendingDomain(
+            body.sending_domain or domain.sending.domain,
+            body.sending_verified,
+            by_operator=body.sending_verified,
+            since=self.now(),
+        )
+        changed = self._set_sending(domain, sending, "by the operator")
         return self._build_status(self._save_and_publish(domain, changed))
 
     def remove_domain(self, workspace: str, host: str) -> DomainStatus:
@@ -136,27 +163,35 @@ class DomainService:
             raise NotFound("tracking domain", host)
         return domain
 
-    def _apply_changes(self, domain: TrackingDomain, body: ChangeDomainRequest) -> TrackingDomain:
-        """Return the domain with the sending domain and apps of the body.
+    def _load_changeable_domain(self, workspace: str, host: str) -> TrackingDomain:
+        """Load a domain that is neither the stack's own nor being removed."""
+        _reject_stack_workspace(workspace, host)
+        domain = self._load_domain(workspace, host)
+        if domain.use == "removed":
+            raise AlreadyExists(
+                "tracking domain", host, "is being removed; add it again to keep it"
+            )
+        return domain
 
-        The domain is due at once if its sending domain or the confirmation has changed.
-        """
+    def _apply_changes(self, domain: TrackingDomain, body: ChangeDomainRequest) -> TrackingDomain:
+        """Return the domain with the sending domain, role and apps of the body."""
         sending = domain.sending
         if body.sending_domain not in (None, sending.domain):
             sending = SendingDomain(str(body.sending_domain))
-        if body.sending_verified is not None:
-            confirmed = body.sending_verified
-            sending = SendingDomain(
-                sending.domain, confirmed, by_operator=confirmed, since=self.now()
-            )
         if body.role is not None:
             domain = replace(domain, role=body.role)
         if body.app_links is not None:
             domain = replace(domain, app_links=body.app_links.to_app_links())
+        return self._set_sending(domain, sending, "by its owner")
+
+    def _set_sending(
+        self, domain: TrackingDomain, sending: SendingDomain, reason: str
+    ) -> TrackingDomain:
+        """Return the domain with this sending domain, due at once if that is a change."""
         if sending == domain.sending:
             return domain
         now = self.now()
-        return replace(domain.with_sending_domain(sending, now, "by its owner"), due=now)
+        return replace(domain.with_sending_domain(sending, now, reason), due=now)
 
     def _set_use(self, domain: TrackingDomain, use: DomainUse) -> TrackingDomain:
         if use == domain.use:
@@ -188,6 +223,13 @@ class DomainService:
         except CorruptItem as e:
             log_corrupt_item("domain", e, host=domain.host)
             return None
+
+
+def _reject_confirmation(body: ChangeDomainRequest) -> None:
+    if body.sending_verified is not None:
+        raise OperatorRequired(
+            "sending_verified", "POST /v1/operator/workspaces/{workspace}/domains/{host}"
+        )
 
 
 def _reject_stack_workspace(workspace: str, host: str) -> None:
