@@ -20,9 +20,14 @@ def call(stack: EmbeddedStack, http: Http) -> Call:
     """``call(method, path, body)`` on a workspace's domains: status and decoded body."""
 
     def request(
-        method: str, path: str = "", body: object = None, *, workspace: str = "domains"
+        method: str,
+        path: str = "",
+        body: object = None,
+        *,
+        workspace: str = "domains",
+        root: str = "/v1/workspaces",
     ) -> tuple[int, Any]:
-        url = f"{stack.url}/v1/workspaces/{workspace}/domains{path}"
+        url = f"{stack.url}{root}/{workspace}/domains{path}"
         response = http(method, url, body=body)
         return response.status, response.json()
 
@@ -33,6 +38,11 @@ def test_domain_is_added_shown_listed_changed_and_removed(call: Call) -> None:
     host = "links.managed.example"
     status, added = call("POST", body={"host": host})
     assert (status, added["stage"]) == (201, "waiting")
+    assert added["next_step"].startswith("Verify managed.example as a sending identity")
+    confirmation = {"sending_verified": True}
+    assert call("POST", f"/{host}", confirmation)[0] == 403
+    status, added = call("POST", f"/{host}", confirmation, root="/v1/operator/workspaces")
+    assert status == 200
     assert added["next_step"].startswith(f"Add at your DNS provider: {host} CNAME")
     assert call("GET", f"/{host}") == (200, added)
     assert call("GET")[1]["domains"] == [added]
