@@ -15,7 +15,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from waypost.composition import create_object_store, create_rewrite_service
 from waypost.config import RewriteConfig
 from waypost.errors import InvalidRequest, WaypostError
-from waypost.observability import Metric, create_logger, emit_metric
+from waypost.observability import Metric, create_logger, emit_metric, log_server_error
 from waypost.repositories.objects import ObjectStore
 from waypost.responses import Response, json_response, problem_response
 from waypost.rewrite import schemas
@@ -60,7 +60,7 @@ def handler(
             _rewrite_message(schemas.parse_rewrite_request(_read_body(event)), as_json_string=True),
         )
     except WaypostError as error:
-        return problem_response(error)
+        return _build_problem(error)
 
 
 def _handle_invocation(
@@ -71,8 +71,16 @@ def _handle_invocation(
             return _create_file_service(context).rewrite_file(validate_value(FileRequest, event))
         return _rewrite_message(schemas.validate_rewrite_request(event), as_json_string=False)
     except WaypostError as error:
-        body: dict[str, Any] = json.loads(problem_response(error)["body"])
+        body: dict[str, Any] = json.loads(_build_problem(error)["body"])
         return body
+
+
+def _build_problem(error: WaypostError) -> Response:
+    response = problem_response(error)
+    if response["statusCode"] >= 500:
+        emit_metric(Metric.REWRITE_FAILED)
+        log_server_error(log, response["statusCode"], error)
+    return response
 
 
 def _create_file_service(context: LambdaContext) -> FileRewriteService:

@@ -131,6 +131,19 @@ def test_failed_stream_records_are_replayed_and_the_recount_agrees(
     )
 
 
+@runbook_entry("Records refused")
+def test_queued_message_that_is_no_click_is_counted_and_stays_in_the_queue(
+    operator: Operator,
+) -> None:
+    before = operator.count_metric('"RecordRefused":1')
+    sqs, queue = operator.client("sqs"), operator.stack.ref("ParkQueue")
+    sqs.send_message(QueueUrl=queue, MessageBody="of another program")
+    assert wait_until(lambda: operator.count_metric('"RecordRefused":1') > before)
+    assert "Malformed queue message" in operator.stack.log_text()
+    assert operator.count_messages("ParkQueue") == 1
+    sqs.purge_queue(QueueUrl=queue)
+
+
 @runbook_entry("Origin refused")
 def test_outdated_origin_secret_is_refused_until_the_lock_opens(
     no_aws_settings: None, http: Http

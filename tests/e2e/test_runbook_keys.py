@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -19,6 +20,12 @@ from waypost.tokens import ClickToken, Keyring, TokenSealer
 from waypost.tokens.keyring import KeySchedule
 from waypost.tokens.signer import TokenSigner
 
+REWRITE = {
+    "workspace": "e2e",
+    "campaign": "stale",
+    "content": {"html": '<a href="https://example.com/">x</a>'},
+    "recipients": [{"delivery": "d"}],
+}
 PHISHING = "https://phishing.example.net/login"
 
 
@@ -117,7 +124,7 @@ def test_refused_tokens_are_counted_by_reason(stack: EmbeddedStack, http: Http) 
 
 
 @runbook_entry("Keyring stale")
-def test_without_the_keyring_warm_functions_redirect_and_new_ones_respond_503(
+def test_without_the_keyring_warm_functions_redirect_and_every_new_one_responds_503(
     key_stack: EmbeddedStack, http: Http
 ) -> None:
     operator, sender = Operator(key_stack), Sender(key_stack, http, "stale")
@@ -126,7 +133,20 @@ def test_without_the_keyring_warm_functions_redirect_and_new_ones_respond_503(
     secrets, keyring = operator.client("secretsmanager"), key_stack.ref("Keyring")
     secrets.delete_secret(SecretId=keyring, RecoveryWindowInDays=7)
     assert sender.click(link).status == 302
-    key_stack.recycle("RedirectFunction")
-    assert sender.click(link).status == 503
+    expire_key_caches(key_stack)
+    key_stack.recycle("ApiFunction")
+    stale = operator.count_metric('"KeyringStale":1')
+    failures = [
+        sender.click(link).status,
+        http("POST", f"{key_stack.url}/v1/rewrite", body=REWRITE).status,
+        sender.call_api("POST", "shares", {"campaign": "stale", "hours": 1}).status,
+        http("GET", f"{key_stack.url}/reports/open/a-share-token").status,
+    ]
+    assert failures == [503, 503, 503, 503]
+    functions = set(
+        re.findall(r'"function":"waypost-local-([a-z-]+)","KeyringStale":1', key_stack.log_text())
+    )
+    assert functions == {"redirect", "rewrite", "api", "pages"}
+    assert operator.count_metric('"KeyringStale":1') >= stale + 4
     secrets.restore_secret(SecretId=keyring)
     assert sender.click(link).status == 302

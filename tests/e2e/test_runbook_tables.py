@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -62,6 +63,22 @@ def test_queued_click_waits_until_the_drain_function_works(
         assert operator.count_messages("ParkQueue") == 0
 
 
+@runbook_entry("Parked too long")
+def test_queued_click_survives_a_drain_function_that_ends_in_an_exception(
+    tmp_path: Path, http: Http, no_aws_settings: None
+) -> None:
+    code = "      CodeUri: functions/drain\n"
+    template = write_template_without_ledger(tmp_path)
+    text = template.read_text("utf-8")
+    template.write_text(text.replace(code, f"{code}      Handler: app.renamed\n"), "utf-8")
+    with EmbeddedStack(template) as stack:
+        operator, sender = Operator(stack), Sender(stack, http, "broken-drain")
+        ((link, *_),) = sender.send("ada")
+        assert sender.click(link).status == 302
+        assert wait_until(lambda: "Handler 'renamed' missing on module 'app'" in stack.log_text())
+        assert operator.count_messages("ParkQueue") == 1
+
+
 def _shorten_visibility_timeout(operator: Operator, queue: str) -> None:
     """Make a failed message visible again after seconds instead of minutes."""
     attributes: Any = {"VisibilityTimeout": "3"}
@@ -80,9 +97,20 @@ def test_invalid_rewrite_is_refused_and_an_unreadable_keyring_is_an_error(
     body = {"workspace": "e2e", "campaign": "c", "from": "a@mail.example.com"}
     body |= {"content": {"html": "<a href='https://e.com/'>e</a>"}, "recipients": []}  # type: ignore[dict-item]
     message = body | {"recipients": [{"delivery": "d", "person": "p"}]}
-    assert http("POST", rewrite, body=message).status >= 500
+    operator, start = Operator(running), len(running.log_text())
+    failed = operator.count_metric('"RewriteFailed":1')
+    assert http("POST", rewrite, body=message).status == 503
+    invoked = running.invoke("RewriteFunction", message)
+    assert invoked.error is None  # Lambda sees no error
+    assert json.loads(invoked.payload)["status"] == 503
+    assert operator.count_metric('"RewriteFailed":1') == failed + 2
+    log = running.log_text()[start:]
+    assert '"message":"Request failed"' in log
+    assert "GetSecretValue" in log
     restore()
     assert http("POST", rewrite, body=message).status == 200
+    assert http("POST", rewrite, body={"workspace": "e2e"}).status == 400
+    assert operator.count_metric('"RewriteFailed":1') == failed + 2
 
 
 @runbook_entry("Short links guessed")

@@ -24,7 +24,6 @@ from tests.packaging.sam_build import (
 )
 from waypost import observability
 
-ALARMS = list_resources("AWS::CloudWatch::Alarm")
 TABLES = list_resources("AWS::DynamoDB::Table")
 SOURCES = "\n".join(
     module.read_text()
@@ -229,55 +228,6 @@ def test_tally_receives_inserts_with_limited_retries_and_stores_failed_batches()
     }
 
 
-# Alarms
-
-
-def list_alarm_metrics(alarm: str) -> list[dict[str, Any]]:
-    """List the metrics of an alarm: one, or those of its expression."""
-    properties = ALARMS[alarm]["Properties"]
-    return [
-        each["MetricStat"]["Metric"]
-        for each in properties.get("Metrics", [{"MetricStat": {"Metric": properties}}])
-        if "MetricStat" in each
-    ]
-
-
-@pytest.mark.parametrize("alarm", ALARMS)
-def test_alarm_metric_is_emitted_by_code_or_by_its_service(alarm):
-    assert list_alarm_metrics(alarm)
-    for properties in list_alarm_metrics(alarm):
-        if properties["Namespace"] != observability.METRIC_NAMESPACE:
-            assert properties["Namespace"].startswith("AWS/")
-            continue
-        metric = observability.Metric(properties["MetricName"])
-        assert f"Metric.{metric.name}" in SOURCES, "no code emits it"
-        assert [dimension["Name"] for dimension in properties["Dimensions"]] == ["function"]
-
-
-def test_requests_refused_by_the_tracking_api_trigger_an_alarm():
-    properties = ALARMS["ClicksThrottledAlarm"]["Properties"]
-    (told,) = [each for each in properties["Metrics"] if each.get("ReturnData", True)]
-    assert told["Expression"] == "FILL(api, 0) - FILL(own, 0)"
-    metrics = {each["Id"]: each["MetricStat"] for each in properties["Metrics"] if each != told}
-    assert metrics["api"]["Metric"] == {
-        "Namespace": "AWS/ApiGateway",
-        "MetricName": "4xx",
-        "Dimensions": [{"Name": "ApiId", "Value": {"Ref": "TrackingApi"}}],
-    }
-    assert metrics["own"]["Metric"]["MetricName"] == observability.Metric.LINK_REFUSED
-    for each in metrics.values():
-        assert (each["Stat"], each["Period"]) == ("Sum", 60)
-    assert 1 < properties["DatapointsToAlarm"] < properties["EvaluationPeriods"]
-
-
-@pytest.mark.parametrize("alarm", ALARMS)
-def test_alarm_notifies_the_topic_and_stays_quiet_without_traffic(alarm):
-    properties = ALARMS[alarm]["Properties"]
-    assert properties["AlarmActions"] == [{"Ref": "AlarmTopic"}]
-    assert properties["OKActions"] == [{"Ref": "AlarmTopic"}]
-    assert properties["TreatMissingData"] == "notBreaching"
-
-
 # Environments
 
 
@@ -348,11 +298,3 @@ def test_dashboard_shows_only_emitted_metrics():
     assert shown
     for metric in shown:
         assert f"Metric.{metric.name}" in SOURCES, "no code emits it"
-
-
-@pytest.mark.parametrize("alarm", ALARMS)
-def test_alarm_description_names_an_entry_of_the_runbook(alarm):
-    text = ALARMS[alarm]["Properties"]["AlarmDescription"]
-    (entry,) = re.findall(r"\(runbook, (.+)\)$", text)
-    headings = re.findall(r"^## (.+)$", (ROOT / "docs/runbook.md").read_text(), re.MULTILINE)
-    assert entry.lower() in {heading.lower() for heading in headings}

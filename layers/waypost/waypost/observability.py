@@ -56,8 +56,10 @@ class Metric(StrEnum):
     """Messages rewritten, one for each recipient."""
     LINKS_TRACKED = "LinksTracked"
     """Tracked links of rewritten messages."""
+    REWRITE_FAILED = "RewriteFailed"
+    """Rewrites answered with a 5xx status, over HTTP and by invocation."""
     MESSAGE_NOT_KEPT = "MessageNotKept"
-    """Messages that could not be archived for the click map."""
+    """Messages that could not be archived for the click map, by reason."""
     ROW_DAMAGED = "RowDamaged"
     """Stored items that could not be read."""
     KEYRING_STALE = "KeyringStale"
@@ -79,6 +81,12 @@ class Metric(StrEnum):
 def create_logger(function: str) -> Logger:
     """Create the structured logger of a function, configured by the POWERTOOLS_ variables."""
     return Logger(service=f"waypost-{function}", use_rfc3339=True)
+
+
+def log_server_error(logger: Logger, status: int, error: Exception) -> None:
+    """Log an error that is answered with a 5xx status; any other status is the caller's mistake."""
+    if status >= 500:
+        logger.error("Request failed", extra={"status": status}, exc_info=error)
 
 
 def emit_metric(

@@ -113,13 +113,30 @@ def test_body_that_is_not_a_request_is_refused(app: ModuleType, body: str):
     assert over_http(app, body)[0] == 400
 
 
-def test_unavailable_store_returns_503(app: ModuleType, monkeypatch: pytest.MonkeyPatch):
+def test_unavailable_store_returns_503(
+    app: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+):
     def unavailable(*_: object, **__: object) -> None:
         raise StoreUnavailable("no answer")
 
     monkeypatch.setattr(InMemoryCampaignRepository, "define_links", unavailable)
     assert over_http(app, BODY)[0] == 503
     assert app.handler(BODY, CONTEXT)["status"] == 503
+    assert capsys.readouterr().out.count('"RewriteFailed":1') == 2
+    assert [record.getMessage() for record in caplog.records] == ["Request failed"] * 2
+    assert [vars(record)["status"] for record in caplog.records] == [503, 503]
+    assert caplog.text.count("StoreUnavailable: no answer") == 2
+
+
+def test_mistake_of_the_caller_is_neither_logged_nor_counted(
+    app: ModuleType, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+):
+    assert over_http(app, BODY | {"campaign": 7})[0] == 400
+    assert "RewriteFailed" not in capsys.readouterr().out
+    assert not caplog.records
 
 
 def test_file_of_recipients_is_rewritten_by_invocation_only(

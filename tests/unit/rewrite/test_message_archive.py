@@ -1,4 +1,3 @@
-import json
 from datetime import UTC, datetime
 from email.message import EmailMessage
 
@@ -101,11 +100,13 @@ def test_empty_html_part_of_a_cut_mime_message_is_archived(store):
     assert store.get(CAMPAIGN).html == ""
 
 
-def test_message_that_cannot_be_archived_is_sent_and_counted(store, capsys):
+def test_message_that_cannot_be_archived_is_sent_and_counted(store, capsys, caplog):
     keeper = MessageArchive(store, 400)
     store.down = True
     keep(keeper, {"html": "<p>"})
-    assert json.loads(capsys.readouterr().out)["MessageNotKept"] == 1
+    assert '"MessageNotKept":1,"reason":"store"' in capsys.readouterr().out
+    (record,) = caplog.records
+    assert (record.getMessage(), record.campaign) == ("Message not archived", CAMPAIGN)
     store.down = False
     keep(keeper, {"html": "<p>"})
     assert isinstance(store.get(CAMPAIGN), SentMessage)

@@ -29,6 +29,7 @@ from waypost import responses
 from waypost.api.workspace_settings import WorkspaceSettingsService
 from waypost.domains.service import DomainService
 from waypost.errors import InvalidRequest, NotFound, WaypostError
+from waypost.observability import create_logger, log_server_error
 from waypost.privacy.requests import PrivacyRequests
 from waypost.reports.campaigns import CampaignReportService
 from waypost.reports.people import ExportPart, PeopleReportService
@@ -43,6 +44,8 @@ PathName = Annotated[str, Path(min_length=1, max_length=255), BeforeValidator(un
 Cursor = Annotated[
     str | None, Query(max_length=2_000, description="Cursor of the previous response.")
 ]
+
+_LOGGER: Final = create_logger("api")
 
 WORKSPACE_ROUTE: Final = "/v1/workspaces/<workspace>"
 OPERATOR_ROUTE: Final = "/v1/operator/workspaces/<workspace>"
@@ -143,6 +146,7 @@ def file_response(
 
 def _problem_response(error: WaypostError) -> Response[str]:
     response = responses.problem_response(error)
+    log_server_error(_LOGGER, response["statusCode"], error)
     headers = {name: value for name, value in response["headers"].items() if name != "content-type"}
     return Response(
         response["statusCode"],

@@ -18,12 +18,13 @@ from waypost.cache import Cache
 from waypost.errors import StoreUnavailable
 from waypost.ids import CampaignId
 from waypost.models.campaign import MESSAGE_SLOTS, MessageAbsence, SentMessage
-from waypost.observability import Metric, emit_metric
+from waypost.observability import Metric, create_logger, emit_metric
 from waypost.repositories.messages import MessageRepository
 from waypost.rewrite.links.channels import Json
 
 _MAX_CACHED_CAMPAIGNS: Final = 10_000
 _DAY_SECONDS: Final = 86_400
+_LOGGER: Final = create_logger("rewrite")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +74,11 @@ class MessageArchive:
                         recipient=recipient,
                     )
                 )
-        except (StoreUnavailable, _UnreadableMime):
-            emit_metric(Metric.MESSAGE_NOT_KEPT)
+        except StoreUnavailable as error:
+            emit_metric(Metric.MESSAGE_NOT_KEPT, reason="store")
+            _LOGGER.warning("Message not archived", extra={"campaign": campaign}, exc_info=error)
+        except _UnreadableMime:
+            emit_metric(Metric.MESSAGE_NOT_KEPT, reason="mime")
         else:
             self._archived.set(campaign, archived | {recipient})
 

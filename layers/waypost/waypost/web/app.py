@@ -9,12 +9,15 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from waypost.errors import InvalidRequest, NotFound, ShareAccessDenied, WaypostError
+from waypost.observability import create_logger, log_server_error
 from waypost.reports.share_links import ShareGrant, ShareScope
 from waypost.responses import Response, get_error_status
 from waypost.web import views
 from waypost.web.access import PageQuery, ShareAccess, build_share_cookie, parse_cookies
 from waypost.web.rendering import build_page_url, render_page
 from waypost.web.views import PageDependencies
+
+_LOGGER: Final = create_logger("pages")
 
 PAGE_VIEWS: Final[Mapping[str, Callable[[PageDependencies, ShareAccess, PageQuery], Response]]] = {
     "workspace": views.workspace_page,
@@ -100,6 +103,7 @@ def _get_hint_key(error: WaypostError) -> str:
 def _error_page(error: WaypostError, scope: ShareScope | None) -> Response:
     """Render an error with the API's status and text, and with navigation in the share's scope."""
     status, title = get_error_status(error)
+    log_server_error(_LOGGER, status, error)
     text = str(error)
     page = render_page(
         "error.html",
