@@ -187,5 +187,6 @@ def deny_put_item(stack: EmbeddedStack, partitions: str) -> Callable[[], None]:
 
 def read_archived_message(stack: EmbeddedStack, sender: Sender) -> SentMessage | MessageAbsence:
     tables = TableNames(campaigns=stack.ref("CampaignsTable"))
-    messages = Repositories(stack.cloud.client("dynamodb"), tables).messages
+    client: Any = stack.cloud.client("dynamodb")
+    messages = Repositories(client, tables).messages
     return messages.get(derive_campaign_id("e2e", sender.campaign))
