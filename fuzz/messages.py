@@ -1,14 +1,17 @@
-"""Fuzz targets for messages: HTML, MIME, plain text and JSON, rendered or as a template."""
+"""Fuzz targets for messages: HTML, MIME, text and JSON, rendered or as a template, and tags."""
 
 from __future__ import annotations
 
 import json
 import re
 from contextlib import suppress
+from html import escape
 from typing import Any, Final
 
 from fuzz.target import FuzzTarget, decode_text, expect
+from tests.redirect_harness import RedirectHarness, make_request
 from tests.rewrite_harness import BASE, RewriteHarness
+from waypost.client import escape_tags
 from waypost.errors import WaypostError
 from waypost.rewrite.service import RewriteResponse
 
@@ -60,12 +63,45 @@ def fuzz_push(data: bytes) -> None:
         raise AssertionError(f"{sent!a} is no longer JSON") from e
 
 
+def fuzz_tags(data: bytes) -> None:
+    """Read no tag in an escaped value, nor in content with tags switched off."""
+    value = decode_text(data)
+    around = "Dear {{{} cio_link url:https://a.example %}}".format
+    for text, tags in ((around(escape_tags(value)), True), (around(value), False)):
+        for content in ({"text": text}, {"body": {"title": text}}, {"body": json.dumps([text])}):
+            answer = _rewrite("push", content, tags=tags)
+            expect(answer is not None, "rendered content without a link is accepted")
+            sent = answer["deliveries"][0]["content"] if answer else None
+            expect(sent == content, f"{sent!a} differs from the message")
+
+
+def fuzz_delivery(data: bytes) -> None:
+    """Deliver each tracked link with the destination that the report names."""
+    href, parameter, person = (*decode_text(data).split("\n"), "", "")[:3]
+    redirect = RedirectHarness()
+    sending = RewriteHarness(sealer=redirect.sealer, short_links=redirect.short_links)
+    sending.save_settings(url_params={"utm_source": parameter}, track_opens=False)
+    try:
+        answer = sending.rewrite(
+            content={"html": f'<a href="{escape(href)}">x</a>'},
+            recipients=[{"delivery": "d", "person": person or None}],
+        )
+    except WaypostError:  # a person with too many characters
+        return
+    tokens = [link[0].partition("/e/c/")[2] for link in _TRACKED.finditer(str(answer))]
+    tracked = [link["destination"] for link in answer["links"] if link["tracked"]]
+    expect(len(tokens) == len(tracked), "each tracked link is in the message")
+    for token, destination in zip(tokens, tracked, strict=True):
+        location = redirect.redirect_service.handle_click(token, make_request()).location
+        expect(location == destination, f"{location!a} is not the destination")
+
+
 def _rewrite(
-    channel: str, content: dict[str, Any], *, liquid: bool = False
+    channel: str, content: dict[str, Any], *, liquid: bool = False, tags: bool = True
 ) -> RewriteResponse | None:
     harness = RewriteHarness()
     with suppress(WaypostError):
-        return harness.rewrite(channel=channel, content=content, liquid=liquid)
+        return harness.rewrite(channel=channel, content=content, liquid=liquid, tags=tags)
     return None
 
 
@@ -99,6 +135,20 @@ TARGETS: Final = {
         (
             b"See (https://a.example/b_(c)), 'http://d.example/e?f=g'. {{ x }} www.h.example",
             "«https://bücher.example/ü» HTTPS://A.EXAMPLE。http://x://y".encode(),
+        ),
+    ),
+    "tags": FuzzTarget(
+        fuzz_tags,
+        (
+            b"{% cio_link url:https://evil.example %}",
+            b"% cio_link url:https://evil.example %}{%- cio_link track:true",
+        ),
+    ),
+    "delivery": FuzzTarget(
+        fuzz_delivery,
+        (
+            b"https://a.example/?b=1&c#d\nnews letter\nada",
+            b"https://a.example/" + b"x" * 3_000 + b"\n" + b"y" * 2_000 + b"\n84213",
         ),
     ),
     "push": FuzzTarget(

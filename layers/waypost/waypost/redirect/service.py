@@ -40,7 +40,7 @@ from waypost.observability import Metric, emit_metric
 from waypost.responses import Response, get_error_status, plain_page_response
 from waypost.retry import call_with_retry
 from waypost.tokens import ClickToken, OpenToken, TokenSealer
-from waypost.tokens.codec import fill_person, remove_added_parameters
+from waypost.tokens.codec import fill_person, remove_parameters
 from waypost.tokens.keyring import KeyringSource
 from waypost.tokens.repair import iter_repairs, undo_line_wrapping
 from waypost.urls import MAX_LOCATION_LENGTH, check_destination, get_scheme, to_ascii_url
@@ -170,7 +170,7 @@ def _build_location(href: str, person: str | None) -> str:
     except UnsafeDestination as e:
         raise MalformedToken("token: unsafe destination") from e
     if len(location) > MAX_LOCATION_LENGTH and person is not None:
-        location = remove_added_parameters(location, person)
+        location = remove_parameters(location, person)
     if len(location) > MAX_LOCATION_LENGTH:
         raise MalformedToken(f"token: destination too long ({len(location):,} characters)")
     return location

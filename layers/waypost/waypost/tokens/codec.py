@@ -210,7 +210,7 @@ def fill_person(href: str, person: str | None) -> str:
     return href.replace(PERSON_PLACEHOLDER, build_person_parameter(person))
 
 
-def remove_added_parameters(href: str, person: str) -> str:
+def remove_parameters(href: str, person: str) -> str:
     """Remove the recipient's own parameter, and the workspace's after it, from a destination."""
     before, hash_sign, fragment = href.partition("#")
     added = re.search(rf"[?&;]{re.escape(build_person_parameter(person))}(?:&|\Z)", before)
