@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Final, Literal, TypeVar
 
 import urllib3
 from botocore.exceptions import BotoCoreError, ClientError
@@ -33,6 +34,21 @@ _STEP_ERRORS: Final = (
 )
 
 
+_Subject = TypeVar("_Subject")
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """The result of a step, and its observation or the reason."""
+
+    step: str
+    label: Literal["ok", "skip", "FAIL"]
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.label:4}  {self.step:13} {self.text}"
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run every step; return 1 if one failed.
 
@@ -43,15 +59,21 @@ def main(arguments: list[str] | None = None) -> int:
         api = ManagementApi.from_options(options.env, options.base)
         stack = partial(_find_stack, api, options)
         name = f"smoke-{time.time_ns() // 1_000_000}"
-        return run_steps(SmokeTest(api, http, name, options.patience, stack))
+        smoke_test = SmokeTest(api, http, name, options.patience, stack)
+        return int("FAIL" in [result.label for result in run_steps(STEPS, smoke_test)])
 
 
-def run_steps(smoke_test: SmokeTest) -> int:
-    """Run every step and print its line; return 1 if one failed.
+def run_steps(
+    steps: Iterable[Callable[[_Subject], str]], subject: _Subject
+) -> Iterator[StepResult]:
+    """Run each step, print its line and yield its result.
 
     :raises ApiUnreachable: when the first step finds no stack.
     """
-    return max([_run_step(step, smoke_test) for step in STEPS])
+    for number, step in enumerate(steps):
+        result = _run_step(step, subject, is_first=number == 0)
+        print(result, flush=True)
+        yield result
 
 
 def _find_stack(
@@ -61,20 +83,18 @@ def _find_stack(
     return None if options.base and api.region else find_stack(options.env, options.base)
 
 
-def _run_step(step: Callable[[SmokeTest], str], smoke_test: SmokeTest) -> int:
+def _run_step(step: Callable[[_Subject], str], subject: _Subject, *, is_first: bool) -> StepResult:
     name = step.__name__.replace("_", " ")
     try:
-        label, text = "ok  ", step(smoke_test)
+        return StepResult(name, "ok", step(subject))
     except StepSkipped as reason:
-        label, text = "skip", str(reason)
+        return StepResult(name, "skip", str(reason))
     except ApiUnreachable as reason:
-        if step is STEPS[0]:
+        if is_first:
             raise
-        label, text = "FAIL", str(reason)
+        return StepResult(name, "FAIL", str(reason))
     except _STEP_ERRORS as reason:
-        label, text = "FAIL", f"{type(reason).__name__}: {reason}"
-    print(f"{label}  {name:13} {text}", flush=True)
-    return int(label == "FAIL")
+        return StepResult(name, "FAIL", f"{type(reason).__name__}: {reason}")
 
 
 def _parse_options(arguments: list[str] | None) -> argparse.Namespace:
