@@ -17,6 +17,11 @@ UV := python -m tools.uv_launcher
 # as folders for PYTHONPATH, since they run in the project's.
 AUDITOR := build/auditor
 SCANNER := build/scanner
+ROTO := build/roto
+# Their installation may fail; the checks that need them are skipped then. Lambda's Python runs the emulator, since that
+# runs the functions on its own.
+EMULATOR := build/emulator
+SIMULATOR := build/iam-simulate
 FUZZER := $(VENV)/fuzzer
 RIVALS := $(VENV)/rivals
 REGIONS := us-east-1 eu-west-1
@@ -125,9 +130,24 @@ $(FUZZER)/ready: tools/fuzzer.lock | $(READY)
 		--requirement tools/fuzzer.lock
 	@touch $@
 
+CONTRACT := tests/contract tests/faults/test_click_simulation_dynamodb.py
 .PHONY: test-contract
 test-contract: $(READY) ## Run the repositories' contract tests on the DynamoDB at ENDPOINT, or on moto
-	WAYPOST_DYNAMODB_ENDPOINT=$(call typed,ENDPOINT) python -m pytest tests/contract tests/faults/test_click_simulation_dynamodb.py $(ARGS)
+	WAYPOST_DYNAMODB_ENDPOINT=$(call typed,ENDPOINT) python -m pytest $(CONTRACT) $(ARGS)
+
+.PHONY: test-contract-roto
+test-contract-roto: roto ## Run the contract tests on roto-aws, a DynamoDB that is independent of moto
+	@python -m tools.contract_engine python -m pytest $(CONTRACT) $(ARGS)
+
+.PHONY: emulate
+emulate: emulator ## Build, deploy and test the stack at MiniStack, an independent emulator of AWS (minutes)
+	@python -m tools.emulator
+
+.PHONY: emulator roto
+emulator: $(EMULATOR)/ready
+	@python -m tools.emulator --start
+roto: $(ROTO)/ready
+	@python -m tools.contract_engine true
 
 # Two dates: one after the expiry of all test items, one after 2038-01-19, the end of 32-bit time.
 SHIFTED := tests/unit tests/property tests/contract
@@ -172,6 +192,13 @@ build/template.%.yaml: template.yaml tools/transform_template.py | $(READY)
 .PHONY: check-security
 check-security: $(SCANNER)/ready build/template.us-east-1.yaml ## Scan the template for security problems
 	$(SCANNER)/bin/checkov --config-file tools/checkov.yaml --file build/template.us-east-1.yaml
+
+.PHONY: check-permissions
+check-permissions: $(READY) iam-simulate ## Check the calls that each role may make with iam-simulate (needs Node.js)
+	@python -m tools.permissions $(SIMULATOR)
+
+.PHONY: iam-simulate
+iam-simulate: $(SIMULATOR)/ready
 
 # Not part of `check`, because the vulnerability database needs the network.
 .PHONY: audit
@@ -317,3 +344,27 @@ $(AUDITOR)/ready $(SCANNER)/ready: build/%/ready: tools/%.lock | $(READY)
 	@$(UV) venv --quiet --clear --python $(VENV)/bin/python build/$*
 	@$(UV) pip sync --quiet --require-hashes --no-build --python build/$*/bin/python tools/$*.lock
 	@touch $@
+
+# Install by a command with its output in a log, and print one line if it fails: $(call logged,NAME,FOLDER,COMMAND).
+define logged
+	@echo "Installing $1 into $2"
+	@mkdir -p $2
+	@{ $3; } >$2/install.log 2>&1 || { \
+		echo "$1: not installed ($$(head -n 1 $2/install.log)); read $2/install.log, then run make again" >&2; exit 1; }
+	@touch $@
+endef
+
+$(EMULATOR)/ready: tools/emulator.lock | $(READY)
+	$(call logged,ministack,$(EMULATOR),runtime=$$(tools/find-python 3.13) || { echo "no Python 3.13 found"; false; } \
+		&& $(UV) venv --quiet --clear --python "$$runtime" $(EMULATOR)/venv \
+		&& $(UV) pip sync --quiet --require-hashes --no-build --python $(EMULATOR)/venv/bin/python tools/emulator.lock)
+
+$(ROTO)/ready: tools/roto.lock | $(READY)
+	$(call logged,roto-aws,$(ROTO),$(UV) venv --quiet --clear --python $(VENV)/bin/python $(ROTO)/venv \
+		&& $(UV) pip sync --quiet --require-hashes --no-build --python $(ROTO)/venv/bin/python tools/roto.lock)
+
+# npm verifies the hashes of package-lock.json. iam-simulate has the AGPL: it is run, and never part of a deployment.
+$(SIMULATOR)/ready: tools/permissions/package.json tools/permissions/package-lock.json
+	$(call logged,iam-simulate,$(SIMULATOR),{ command -v node && command -v npm; } || { echo "no node or no npm found"; false; } \
+		&& cp $^ $(SIMULATOR)/ \
+		&& npm ci --ignore-scripts --no-audit --no-fund --prefix $(SIMULATOR))

@@ -28,8 +28,10 @@ LAYER_LOCK = Path("layers/waypost/requirements.txt")
 INSTALLER_LOCK = Path("tools/installer.lock")
 TOOL_GROUPS = {
     "auditor": "audit",
+    "emulator": "emulate",
     "fuzzer": "fuzz",
     "rivals": "compare",
+    "roto": "engine",
     "scanner": "scan",
 }
 """Tools with the group of each in pyproject.toml."""

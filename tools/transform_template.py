@@ -31,6 +31,7 @@ def translate_template(region: str, template: Path = TEMPLATE) -> str:
 
     :raises InvalidSamDocumentException: when the transform rejects the template.
     """
+    logging.getLogger("samtranslator").setLevel(logging.ERROR)  # it logs its feature flags
     validator = SamTemplateValidator(
         yaml_parse(template.read_text()),
         NoManagedPolicies(),
@@ -41,7 +42,6 @@ def translate_template(region: str, template: Path = TEMPLATE) -> str:
 
 
 if __name__ == "__main__":
-    logging.getLogger("samtranslator").setLevel(logging.ERROR)  # it logs its feature flags
     try:
         print(translate_template(sys.argv[1]))
     except InvalidSamDocumentException as error:

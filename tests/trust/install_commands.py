@@ -43,6 +43,8 @@ def find_unverified_installs(text: str, locks: Collection[str]) -> Iterator[str]
 def _is_verified(words: str, locks: Collection[str]) -> bool:
     if {*words.split()} >= _LOCAL_OPTIONS:
         return True
+    if "npm ci" in words:  # it installs package-lock.json, and verifies the hashes there
+        return "--ignore-scripts" in words.split()
     named = [name.lstrip("/") for name in _LOCK.findall(words)]
     known = [lock for lock in locks for pattern in named if fnmatchcase(lock, pattern)]
     return "--require-hashes" in words.split() and bool(known)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -38,6 +39,20 @@ def test_pip_installs_uv_in_the_version_of_the_full_lock() -> None:
     assert installer in read_requirements(FULL_LOCK)
 
 
+@pytest.mark.parametrize("lock", sorted(ROOT.glob("tools/*/package-lock.json")), ids=str)
+def test_every_package_of_npm_is_pinned_by_hash(lock: Path) -> None:
+    packages = json.loads(lock.read_text("utf-8"))["packages"]
+    own = packages.pop("")
+    assert (
+        own["dependencies"]
+        == json.loads(lock.with_name("package.json").read_text())["dependencies"]
+    )
+    assert packages
+    for package in packages.values():
+        assert package["integrity"].startswith("sha512-")
+        assert "resolved" not in package  # no registry's address
+
+
 @pytest.mark.parametrize("path", list_command_files(ROOT), ids=lambda path: path.name)
 def test_every_install_command_verifies_hashes(path: Path) -> None:
     locks = [*map(str, LOCKS), LAYER_LOCK.name]  # the layer's Makefile runs in its own folder
@@ -54,6 +69,8 @@ def test_every_install_command_verifies_hashes(path: Path) -> None:
         "$(UV) tool run 'pip-audit==2.10.1'",
         "pipx install pre-commit",
         "npx something",
+        "npm install --ignore-scripts",
+        "npm ci",
         "echo && pip install --no-deps --editable .",
         'subprocess.run(["pip", "install", "black"])',
         "pip install \\\n  black",
@@ -72,6 +89,7 @@ def test_install_command_without_hashes_is_found(command: str) -> None:
         "pip install --no-deps --no-build-isolation --editable .",
         "pip compile --generate-hashes",
         "apt-get install make",
+        "npm ci --ignore-scripts --prefix build/tool",
     ],
 )
 def test_install_command_with_hashes_is_accepted(command: str) -> None:
