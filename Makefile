@@ -283,6 +283,10 @@ fill-table: $(READY) ## Copy missing items into TABLE from the table FROM (FROM_
 list-campaigns: $(READY) ## Add campaigns of earlier releases to the list in reports
 	@python -m tools.clicks $(STACK) list-campaigns
 
+.PHONY: claim-names
+claim-names: $(READY) ## Claim the names of workspaces of earlier releases
+	@python -m tools.clicks $(STACK) claim-names
+
 .PHONY: opt-out opt-in erase
 opt-out: $(READY) ## Count PERSON of WORKSPACE without identity from now on
 	@python -m tools.clicks $(STACK) opt-out $(call typed,WORKSPACE) $(call typed,PERSON)

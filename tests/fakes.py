@@ -161,6 +161,9 @@ class InMemoryCampaignRepository:
     def backfill_list(self) -> int:
         return 0  # nothing here was noted before there was a list
 
+    def scan_all(self) -> Iterator[Campaign]:
+        return iter(list(self._campaigns.values()))
+
     def list_links(self, campaign: CampaignId) -> list[Link]:
         return [link for link in self._links.values() if extract_campaign_id(link.id) == campaign]
 
@@ -265,6 +268,9 @@ class InMemoryDomainRepository:
 
     def list_by_workspace(self, workspace: WorkspaceId) -> list[TrackingDomain]:
         return parse_domains([kept for key, kept in self._domains.items() if key[0] == workspace])
+
+    def list_all(self) -> list[TrackingDomain]:
+        return parse_domains(list(self._domains.values()))
 
     def save(self, domain: TrackingDomain) -> TrackingDomain:
         with self._lock:

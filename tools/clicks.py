@@ -1,10 +1,11 @@
-"""Replay and recount clicks, complete lists of campaigns, and process privacy requests.
+"""Replay and recount clicks, complete data of earlier releases, and process privacy requests.
 
     make replay ENV=us FILE=lost.ndjson                      record and count clicks of log lines,
                                                              queue messages or failed batches
     make recount ENV=us WORKSPACE=acme CAMPAIGN=spring-sale  compare counters with the clicks
     make recount … REPAIR=yes                                and correct them
     make list-campaigns ENV=us                               list campaigns of earlier releases
+    make claim-names ENV=us                                  claim workspaces of earlier releases
     make opt-out ENV=us WORKSPACE=acme PERSON=p1             count without identity from now on
     make opt-in ENV=us WORKSPACE=acme PERSON=p1              undo an opt-out
     make erase ENV=us WORKSPACE=acme PERSON=p1               erase a person everywhere
@@ -31,6 +32,7 @@ from tools.stack import (
 )
 from waypost.composition import Repositories, build_late_click_recorder, build_tally_service
 from waypost.ids import derive_campaign_id
+from waypost.maintenance.name_claims import NameClaimService
 from waypost.maintenance.recount import RecountResult, RecountService
 from waypost.maintenance.replay import replay_clicks
 from waypost.privacy.erasure import Erasure
@@ -89,6 +91,18 @@ def list_campaigns(repositories: Repositories, _: argparse.Namespace) -> int:
     """Add campaigns of earlier releases to their workspaces' lists."""
     print(f"{repositories.campaigns.backfill_list()} campaigns added to their workspaces' lists")
     return EXIT_DONE
+
+
+def claim_names(repositories: Repositories, _: argparse.Namespace) -> int:
+    """Claim the names of workspaces that earlier releases wrote."""
+    service = NameClaimService(
+        repositories.campaigns, repositories.domains, repositories.workspaces
+    )
+    result = service.claim_names()
+    print(f"{len(result.claimed)} names of workspaces are claimed")
+    for name in result.refused:
+        print(f"workspace {name!r}: its id belongs to another name", file=sys.stderr)
+    return EXIT_INCOMPLETE if result.refused else EXIT_DONE
 
 
 def opt_out(repositories: Repositories, options: argparse.Namespace) -> int:
@@ -156,6 +170,8 @@ def _parse_options(arguments: list[str] | None) -> argparse.Namespace:
     recount.set_defaults(run=recount_campaign)
     campaigns = commands.add_parser("list-campaigns", help=list_campaigns.__doc__)
     campaigns.set_defaults(run=list_campaigns)
+    names = commands.add_parser("claim-names", help=claim_names.__doc__)
+    names.set_defaults(run=claim_names)
     for name, run in (("opt-out", opt_out), ("opt-in", opt_in), ("erase", erase_person)):
         request = commands.add_parser(name, help=run.__doc__)
         request.add_argument("workspace", metavar="WORKSPACE", type=parse_required)

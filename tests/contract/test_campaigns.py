@@ -257,6 +257,14 @@ def test_unlisted_campaigns_are_listed_by_the_backfill(
     assert mine.backfill_list() == 0
 
 
+def test_scan_yields_the_campaigns_of_all_workspaces(stores: Repositories) -> None:
+    names = {("acme", "spring"), ("acme", "autumn"), ("globex", "spring")}
+    for workspace, name in names:
+        stores.campaigns.get_or_create(workspace, name, kind="", channel="email", now=NOON)
+    stores.campaigns.add_deliveries(derive_campaign_id("acme", "spring"), 1, None)
+    assert {(each.workspace, each.name) for each in stores.campaigns.scan_all()} == names
+
+
 def test_headline_counts_are_the_figures_of_whole_campaigns(stores: Repositories) -> None:
     create_three_campaigns(stores)
     other = derive_campaign_id("acme", "winter")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from tools.stack import DeployedStack
 from waypost.clicks.fallback_queue import serialize_click
 from waypost.composition import Repositories
 from waypost.errors import AlreadyExists
+from waypost.ids import derive_workspace_id
+from waypost.models.tracking_domain import STACK_WORKSPACE, STACK_WORKSPACE_NAME, create_domain
 
 
 class Events:
@@ -98,6 +101,38 @@ def test_opting_out_and_in(dynamodb_stores: Repositories) -> None:
     assert set(dynamodb_stores.workspaces.get_opt_outs({person})) == {person}
     assert clicks.main(["--env", "dev", "opt-in", "acme", "p1"]) == 0
     assert dynamodb_stores.workspaces.get_opt_outs({person}) == {}
+
+
+def test_names_of_an_earlier_release_are_claimed_by_their_first_writers(
+    dynamodb_stores: Repositories, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def send(workspace: str, now: datetime) -> None:
+        dynamodb_stores.campaigns.get_or_create(
+            workspace, f"of {workspace}", kind="", channel="email", now=now
+        )
+
+    send(COLLIDING, NOON)
+    send("acme", NOON)
+    domain = create_domain(
+        derive_workspace_id(OWNER),
+        OWNER,
+        "links.wonka.example",
+        "wonka.example",
+        "f00d",
+        NOON - timedelta(days=1),
+    )
+    dynamodb_stores.domains.add(domain)
+    stack_host = create_domain(
+        STACK_WORKSPACE, STACK_WORKSPACE_NAME, "e.example.com", "e.example.com", "f00d", NOON
+    )
+    dynamodb_stores.domains.add(stack_host)
+    for _ in range(2):
+        assert clicks.main(["claim-names"]) == 1
+        printed = capsys.readouterr()
+        assert printed.out == "2 names of workspaces are claimed\n"
+        assert printed.err == f"workspace {COLLIDING!r}: its id belongs to another name\n"
+    with pytest.raises(AlreadyExists):
+        dynamodb_stores.workspaces.resolve_id(COLLIDING)
 
 
 @pytest.mark.parametrize(

@@ -124,6 +124,14 @@ def test_due_domains_are_listed_longest_waiting_first_up_to_the_limit(
     assert store.list_due(NOW, 1) == [(ACME, "2.acme.com")]
 
 
+def test_domains_of_all_workspaces_are_listed_oldest_first(store: DomainRepository) -> None:
+    assert store.list_all() == []
+    older = make_domain(host="links.globex.com", workspace=GLOBEX, added=NOW - MINUTE)
+    for domain in (make_domain(), older):
+        store.add(domain)
+    assert store.list_all() == [older, make_domain()]
+
+
 def test_saved_domain_is_listed_as_due_from_its_due_time(store: DomainRepository) -> None:
     store.add(make_domain(due=NOW))
     store.save(make_domain(due=NOW + MINUTE))

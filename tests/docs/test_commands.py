@@ -30,6 +30,7 @@ OPERATED = {
     "smoke",
     "replay",
     "recount",
+    "claim-names",
     "list-campaigns",
     "opt-out",
     "opt-in",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final, Protocol
 
@@ -84,6 +84,12 @@ class CampaignRepository(Protocol):
     def backfill_list(self) -> int:
         """List campaigns stored by a release without lists. Return their number. Safe to repeat.
         Scans the table: for operators' tools.
+        """
+        ...
+
+    def scan_all(self) -> Iterator[Campaign]:
+        """Yield the readable campaigns of all workspaces, in no particular order. Scans the table:
+        for operators' tools.
         """
         ...
 

@@ -44,6 +44,10 @@ class DomainRepository(Protocol):
         """Return all domains of a workspace, oldest first."""
         ...
 
+    def list_all(self) -> list[TrackingDomain]:
+        """Return the domains of all workspaces, oldest first: for operators' tools."""
+        ...
+
     def save(self, domain: TrackingDomain) -> TrackingDomain:
         """Replace the version that was read. Return the domain with its new version.
 
@@ -88,17 +92,22 @@ def parse_claim_owner(claim: Item) -> WorkspaceId:
 
 
 def parse_domains(items: Iterable[Item]) -> list[TrackingDomain]:
-    """Read a workspace's domains, without corrupt ones, oldest first."""
+    """Read domains, without corrupt ones, oldest first."""
     return sorted(
         _skip_unreadable(parse_domain, items), key=lambda domain: (domain.added, domain.host)
     )
 
 
-def select_due(claims: Iterable[Item], now: datetime, limit: int) -> list[tuple[WorkspaceId, str]]:
-    """Return the due hosts of readable claims, the longest overdue first."""
-    parsed = _skip_unreadable(
+def parse_claims(claims: Iterable[Item]) -> Iterator[tuple[WorkspaceId, str, datetime]]:
+    """Read the workspace, host and due time of each claim, without corrupt ones."""
+    return _skip_unreadable(
         lambda claim: _parse_or_log("claim", tracking_domain.claim_from_item, claim), claims
     )
+
+
+def select_due(claims: Iterable[Item], now: datetime, limit: int) -> list[tuple[WorkspaceId, str]]:
+    """Return the due hosts of readable claims, the longest overdue first."""
+    parsed = parse_claims(claims)
     overdue = sorted((due, host, workspace) for workspace, host, due in parsed if due <= now)
     return [(workspace, host) for _, host, workspace in overdue[:limit]]
 

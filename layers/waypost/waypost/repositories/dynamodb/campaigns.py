@@ -8,7 +8,7 @@ holds the time when the campaign was first seen.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -235,6 +235,15 @@ class DynamoCampaignRepository:
         for campaign in missing:
             self._add_to_list(campaign)
         return len(missing)
+
+    def scan_all(self) -> Iterator[Campaign]:
+        stored = scan_all(
+            self._client,
+            self._table,
+            FilterExpression="sk = :campaign AND attribute_exists(first_seen)",
+            ExpressionAttributeValues={":campaign": {"S": CAMPAIGN_SORT_KEY}},
+        )
+        return skip_corrupt_items("campaign", Campaign.from_item, stored)
 
     def _load_item(self, campaign: CampaignId) -> Item:
         """Return the campaign's own item, or an empty one."""

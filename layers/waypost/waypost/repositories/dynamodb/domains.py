@@ -13,6 +13,7 @@ from waypost.models.tracking_domain import DomainStage, TrackingDomain
 from waypost.models.workspace import workspace_partition
 from waypost.repositories.domains import (
     parse_claim_owner,
+    parse_claims,
     parse_domain,
     parse_domains,
     parse_stage,
@@ -21,6 +22,7 @@ from waypost.repositories.domains import (
 from waypost.repositories.dynamodb.client import (
     DynamoClient,
     DynamoResponse,
+    batch_get,
     query_all,
     translate_dynamo_errors,
 )
@@ -59,6 +61,14 @@ class DynamoDomainRepository:
 
     def list_by_workspace(self, workspace: WorkspaceId) -> list[TrackingDomain]:
         return parse_domains(self._query_hosts(workspace_partition(workspace)))
+
+    def list_all(self) -> list[TrackingDomain]:
+        claims = self._query_hosts(tracking_domain.CLAIM_PARTITION)
+        keys = [
+            tracking_domain.build_domain_key(workspace, host)
+            for workspace, host, _ in parse_claims(claims)
+        ]
+        return parse_domains(batch_get(self._client, self._table, keys))
 
     def save(self, domain: TrackingDomain) -> TrackingDomain:
         saved = replace(domain, version=domain.version + 1)
