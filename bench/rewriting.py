@@ -1,7 +1,7 @@
 """Compare Waypost's rewriting with other libraries: the first recipient of a message, and the next.
 
     make bench-rewriting        installs the other libraries into .venv/rivals
-    python -m bench.rewriting [matrix|shapes|templates|real|growth|memory|hostile …]
+    python -m bench.rewriting [matrix|shapes|templates|real|growth|memory|hostile|work …]
 
 All run in one process, in turns (memory: one process for each). A figure is the median of one
 call's processor time, ± half of the interquartile range of the rounds. Ratios carry over to other
@@ -33,6 +33,7 @@ def main() -> None:
         "growth": tables.print_growth,
         "memory": lambda: memory.print_peaks([each.name for each in others]),
         "hostile": tables.print_hostile,
+        "work": tables.print_work,
     }
     for part in sys.argv[1:] or parts:
         parts[part]()

@@ -22,6 +22,9 @@ from bench.rewriters.alternatives import BASE, BenchRecipient, Rewriter
 from bench.rewriters.messages import build_mailing, build_shop_mailing, load_corpus
 from bench.rewriters.timing import TimingSample, measure_in_turns
 from waypost.errors import InvalidRequest
+from waypost.rewrite.links.extractor import HTML_LINKS
+from waypost.rewrite.liquid.runtime import WorkBudget
+from waypost.rewrite.liquid.template import LiquidTemplate
 from waypost.rewrite.schemas import RewriteRecipient
 
 LINKS, SIZES = (5, 40, 200), (10_000, 100_000, 500_000)
@@ -248,3 +251,51 @@ def print_hostile() -> None:
 def _rewrite_or_reject(content: str) -> None:
     with suppress(InvalidRequest):  # a cio_link tag without an end
         waypost_rewriter.rewrite_uncached(content, BenchRecipient())
+
+
+_ROWS = "{% tablerow i in (1..10000) %}{% endtablerow %}"
+_LOOP = "{% for i in (1..10000) %}"
+_END = "{% endfor %}"
+WORK_TEMPLATES = {
+    "empty loops": (_LOOP + _END) * 50,
+    "conditions": (_LOOP + "{% if text == list %}{% endif %}" + _END) * 20,
+    "variables": (_LOOP + "{% assign x = i %}" + _END) * 50,
+    "a filter of a short text": (_LOOP + "{% assign x = i | upcase %}" + _END) * 50,
+    "a filter of a long text": _LOOP + "{% assign x = text | upcase %}" + _END,
+    "sorted objects": _LOOP + "{% assign x = objects | sort: 'name' %}" + _END,
+    "an uppercase list": _LOOP + "{% assign x = list | join | upcase %}" + _END,
+    "text without tags": _LOOP + "{% assign x = markup | strip_html %}" + _END,
+    "compared lists": _LOOP + "{% if list == copy %}{% endif %}" + _END,
+    "rows of tables": ("{% capture x %}" + _ROWS + "{% endcapture %}") * 50,
+    "dates": (_LOOP + "{% assign x = i | append: '.1.2020' | date: '%Y' %}" + _END) * 2,
+}
+WORK_DATA = {
+    "text": "x" * 1_000_000,
+    "markup": "<a " * 300_000 + ">",
+    "list": ["x" * 10] * 10_000,
+    "copy": ["x" * 10 for _ in range(10_000)],
+    "objects": [{"name": f"{number}", "kind": "x" * 20} for number in range(10_000)],
+}
+
+
+def print_work() -> None:
+    """Print time and memory of templates that take their whole budget of work, or most of it."""
+    heads = ("ms", "steps", "µs a step", "MiB")
+    print(f"\n{'Templates at the limit of work':<36}" + "".join(f"{head:>12}" for head in heads))
+    for name, source in WORK_TEMPLATES.items():
+        template = LiquidTemplate(HTML_LINKS, source, "content.html")
+        budget = WorkBudget()
+        started = time.process_time()
+        _render_or_fail(template, budget)
+        spent = time.process_time() - started
+        tracemalloc.start()
+        _render_or_fail(template, WorkBudget())
+        peak = tracemalloc.get_traced_memory()[1] / 2**20
+        tracemalloc.stop()
+        row = (f"{spent * 1e3:.0f}", f"{budget.spent:,}", f"{spent * 1e6 / budget.spent:.2f}")
+        print(f"{name:<36}" + "".join(f"{cell:>12}" for cell in (*row, f"{peak:.0f}")))
+
+
+def _render_or_fail(template: LiquidTemplate, budget: WorkBudget) -> None:
+    with suppress(InvalidRequest):
+        template.render(WORK_DATA, budget)

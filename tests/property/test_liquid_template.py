@@ -11,6 +11,7 @@ from liquid.exceptions import LiquidError
 from waypost.errors import InvalidRequest
 from waypost.rewrite.links.extractor import HTML_LINKS, TEXT_LINKS, Markup, find_links
 from waypost.rewrite.links.occurrence import LinkOccurrence
+from waypost.rewrite.liquid.runtime import WorkBudget
 from waypost.rewrite.liquid.template import LiquidTemplate
 
 PLAIN = Environment()
@@ -99,7 +100,7 @@ def check_template(markup: Markup, source: str, data: dict[str, object]) -> None
             LiquidTemplate(markup, source, "content.html")
         return
     template = LiquidTemplate(markup, source, "content.html")
-    rendered = template.render(data)
+    rendered = template.render(data, WorkBudget())
     assert rendered.text == plain.render(data)
     assert list_link_values(rendered.occurrences) == list_link_values(
         find_links(markup, rendered.text)

@@ -12,7 +12,8 @@ from waypost.errors import InvalidRequest
 from waypost.ids import derive_campaign_id
 from waypost.redirect.service import redirect_response
 from waypost.rewrite import url_parameters
-from waypost.rewrite.liquid import environment
+from waypost.rewrite.liquid import runtime
+from waypost.rewrite.liquid.runtime import WorkBudget
 from waypost.rewrite.schemas import MAX_RECIPIENT_NAME_BYTES
 from waypost.tokens.codec import build_person_parameter
 from waypost.urls import MAX_DESTINATION_LENGTH, MAX_LOCATION_LENGTH
@@ -136,16 +137,16 @@ def test_parameters_are_rendered_and_encoded_once_for_each_recipient(
     rendered: list[str] = []
     encoded: list[str] = []
 
-    def render(template: Any, data: Any, field: str) -> str:
+    def render(template: Any, data: Any, field: str, budget: WorkBudget) -> str:
         rendered.append(field)
-        return original_render(template, data, field)
+        return original_render(template, data, field, budget)
 
     def encode(text: str, safe: str = "") -> str:
         encoded.append(text)
         return quote_plus(text, safe=safe)
 
-    original_render = environment.render_liquid
-    monkeypatch.setattr(environment, "render_liquid", render)
+    original_render = runtime.render_liquid
+    monkeypatch.setattr(runtime, "render_liquid", render)
     monkeypatch.setattr(url_parameters, "quote_plus", encode)
     messages.save_settings(url_params={"a": "{{ x }}", "b": "fixed"})
     source = "".join(f'<a href="https://e.com/?key{n}=1">' for n in range(20))

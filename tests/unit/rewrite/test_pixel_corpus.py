@@ -9,6 +9,7 @@ from waypost.rewrite.compiler import compile_message
 from waypost.rewrite.link_rules import LinkRules
 from waypost.rewrite.link_writer import restore_text
 from waypost.rewrite.links.html import render_pixel
+from waypost.rewrite.liquid.runtime import WorkBudget
 
 ADDRESS = "https://e.example.com/e/o/payload/signature"
 
@@ -19,7 +20,7 @@ def test_each_message_has_room_for_one_pixel_in_the_body_and_changes_nowhere_els
     for path in EMAILS:
         source = path.read_bytes().decode("utf-8", "replace")
         message = compile_message("email", {"html": source}, LinkRules(track_opens=True))
-        [text] = message.plan_texts({})
+        [text] = message.plan_texts({}, WorkBudget())
         assert text.plan.pixel_slot is not None, path
         assert restore_text(text.plan) == source, path
         segments = [*text.plan.chunks]

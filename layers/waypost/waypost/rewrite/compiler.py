@@ -39,6 +39,7 @@ from waypost.rewrite.links.occurrence import (
     TextTransform,
 )
 from waypost.rewrite.liquid.environment import is_liquid
+from waypost.rewrite.liquid.runtime import WorkBudget
 from waypost.rewrite.liquid.template import LiquidTemplate
 from waypost.rewrite.schemas import MessageRequest, RewriteRecipient
 from waypost.rewrite.url_parameters import RecipientParameters, UrlParameters, UrlQueryBuilder
@@ -134,10 +135,10 @@ class _CompiledText:
     """None for a MIME message, which has several."""
     content: RenderedText | LiquidTemplate
 
-    def render(self, data: Mapping[str, object]) -> RenderedText:
-        return (
-            self.content.render(data) if isinstance(self.content, LiquidTemplate) else self.content
-        )
+    def render(self, data: Mapping[str, object], budget: WorkBudget) -> RenderedText:
+        if isinstance(self.content, LiquidTemplate):
+            return self.content.render(data, budget)
+        return self.content
 
     def list_warnings(self) -> Sequence[str]:
         return self.content.warnings if isinstance(self.content, RenderedText) else ()
@@ -169,26 +170,28 @@ class CompiledMessage:
             [warning for text in texts for warning in text.list_warnings()]
         )
         is_template = any(isinstance(text.content, LiquidTemplate) for text in texts)
-        self._shared_plans = None if is_template else list(self._iter_plans({}))
+        self._shared_plans = None if is_template else list(self._iter_plans({}, WorkBudget()))
 
     @property
     def is_template(self) -> bool:
         """Recipients' messages differ in more than their tracking links."""
         return self._shared_plans is None
 
-    def plan_texts(self, data: Mapping[str, object]) -> list[PlannedText]:
+    def plan_texts(self, data: Mapping[str, object], budget: WorkBudget) -> list[PlannedText]:
         """Plan the message's texts for a recipient with this data.
 
         :raises InvalidRequest: if a template cannot be rendered with it.
         """
-        return list(self._iter_plans(data)) if self._shared_plans is None else self._shared_plans
+        if self._shared_plans is None:
+            return list(self._iter_plans(data, budget))
+        return self._shared_plans
 
     def build_content(self, texts: Mapping[ContentPath, str]) -> dict[str, Json]:
         """Build the content with its texts replaced."""
         return {name: _replace_texts(item, (name,), texts) for name, item in self._content.items()}
 
-    def _iter_plans(self, data: Mapping[str, object]) -> Iterator[PlannedText]:
-        rendered_texts = [text.render(data) for text in self._texts]
+    def _iter_plans(self, data: Mapping[str, object], budget: WorkBudget) -> Iterator[PlannedText]:
+        rendered_texts = [text.render(data, budget) for text in self._texts]
         anchors = [
             occurrence
             for text, rendered in zip(self._texts, rendered_texts, strict=True)
@@ -325,8 +328,10 @@ def render_recipient(
 
     :raises InvalidRequest: if a template or a parameter cannot be rendered with their data.
     """
-    data = _build_data(recipient, request)
-    return RenderedRecipient(recipient, parameters.render(data), message.plan_texts(data))
+    data, budget = _build_data(recipient, request), WorkBudget()
+    return RenderedRecipient(
+        recipient, parameters.render(data, budget), message.plan_texts(data, budget)
+    )
 
 
 def _build_data(recipient: RewriteRecipient, request: MessageRequest) -> dict[str, object]:

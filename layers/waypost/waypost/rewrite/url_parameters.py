@@ -15,7 +15,8 @@ from urllib.parse import quote_plus, unquote_plus
 from liquid import BoundTemplate
 
 from waypost.errors import InvalidRequest
-from waypost.rewrite.liquid import environment
+from waypost.rewrite.liquid import environment, runtime
+from waypost.rewrite.liquid.runtime import WorkBudget
 from waypost.tokens.codec import PERSON_PLACEHOLDER, build_person_parameter
 from waypost.urls import MAX_DESTINATION_LENGTH
 
@@ -156,26 +157,28 @@ class UrlParameters:
             for name, value in values.items()
             if environment.is_liquid(value)
         }
-        self._shared = None if self._templates else self._render_parameters({})
+        self._shared = None if self._templates else self._render_parameters({}, WorkBudget())
 
     @property
     def is_recipient_specific(self) -> bool:
         """Recipients may get different values."""
         return self._shared is None
 
-    def render(self, data: Mapping[str, object]) -> RecipientParameters:
+    def render(self, data: Mapping[str, object], budget: WorkBudget) -> RecipientParameters:
         """Render the values with a recipient's data; missing variables are empty.
 
         :raises InvalidRequest: if a value cannot be rendered.
         """
-        return self._shared or self._render_parameters(data)
+        return self._shared or self._render_parameters(data, budget)
 
-    def _render_parameters(self, data: Mapping[str, object]) -> RecipientParameters:
+    def _render_parameters(
+        self, data: Mapping[str, object], budget: WorkBudget
+    ) -> RecipientParameters:
         pairs: list[tuple[str, str]] = []
         empty_names: list[str] = []
         length = 0
         for name in self._values:
-            value = self._render_value(name, data)
+            value = self._render_value(name, data, budget)
             if not value:
                 empty_names.append(name)
                 continue
@@ -195,14 +198,14 @@ class UrlParameters:
 
         :raises InvalidRequest: if it cannot be rendered without data.
         """
-        value = self._render_value(name, {})
+        value = self._render_value(name, {}, WorkBudget())
         return len(encode_query([(name, value)])) + 1 if value else 0
 
-    def _render_value(self, name: str, data: Mapping[str, object]) -> str:
+    def _render_value(self, name: str, data: Mapping[str, object], budget: WorkBudget) -> str:
         template = self._templates.get(name)
         if template is None:
             return self._values[name]
-        return environment.render_liquid(template, data, f"url_params.{name}").strip()
+        return runtime.render_liquid(template, data, f"url_params.{name}", budget).strip()
 
 
 MAX_PARAMETERS_LENGTH: Final = 2_000

@@ -114,11 +114,12 @@ def _find_contexts(source: str, spans: list[LiquidSpan]) -> list[_LiquidContext]
         (span.start, span.end, encode_placeholder(number, marker))
         for number, span in enumerate(spans)
     )
+    starts = [span.start for span in spans]
     contexts: dict[int, _LiquidContext | None] = {}
     for tree in parse_html(replace_spans(source, placeholders)):
         for number, context in _find_tree_contexts(tree, marker):
             contexts.setdefault(number, context)
-        for number, value_context in _find_value_contexts(tree, marker, source, spans):
+        for number, value_context in _find_value_contexts(tree, marker, source, spans, starts):
             contexts.setdefault(number, value_context)
     ordered = [known for number in range(len(spans)) if (known := contexts.get(number))]
     return ordered if len(ordered) == len(spans) else None
@@ -147,9 +148,8 @@ def _parse_numbers(text: str, marker: str) -> Iterator[int]:
 
 
 def _find_value_contexts(
-    tree: HtmlTree, marker: str, source: str, spans: list[LiquidSpan]
+    tree: HtmlTree, marker: str, source: str, spans: list[LiquidSpan], starts: list[int]
 ) -> Iterator[tuple[int, _LiquidContext | None]]:
-    starts = [span.start for span in spans]
     for element in tree.document.xpath_iter("//*[@*[contains(., $mark)]]", mark=marker):
         location = element.source_location if isinstance(element, Element) else None
         attributes = location.attrs if location else {}

@@ -20,24 +20,21 @@ from waypost.rewrite.links.extractor import TEXT_LINKS, Markup, find_links_with_
 from waypost.rewrite.links.html import decode_attribute
 from waypost.rewrite.links.occurrence import LinkOccurrence, RenderedText
 from waypost.rewrite.links.placeholders import mask_spans
-from waypost.rewrite.liquid.environment import (
-    TemplateEnvironment,
-    compile_liquid,
-    render_tracked,
-)
+from waypost.rewrite.liquid.environment import TemplateEnvironment, compile_liquid
 from waypost.rewrite.liquid.link_marks import (
     CioLinkSpan,
     LinkTrackingBuffer,
     TemplateLinkSpan,
     locate_template_links,
 )
+from waypost.rewrite.liquid.runtime import WorkBudget, render_tracked
 from waypost.rewrite.liquid.scanner import LiquidScan, LiquidSpan, scan_liquid
 from waypost.rewrite.liquid.static_analysis import build_value_guards
 
 _ARGUMENTS = re.compile(r"\{%-?\s*cio_link\b(.*?)-?%\}", re.DOTALL)
 _DASH_AT_START = re.compile(r"\{[{%]-")
 _DASHES_AT_END = ("-}}", "-%}")
-_WORD = re.compile(r"\S+")
+_WORD = re.compile(r"\S{1,2000}")  # of longer words, the rest does not identify a link
 _TAGS_OFF: Final = "cio_link: tags is false; remove the tag, or set tags to true"
 _TRAILING_PUNCTUATION: Final = ".,;:!?)]}'\""
 
@@ -74,12 +71,12 @@ class LiquidTemplate:
         """Return True if links are located once, unless the data of a recipient forbids it."""
         return self._has_static_links
 
-    def render(self, data: Mapping[str, object]) -> RenderedText:
+    def render(self, data: Mapping[str, object], budget: WorkBudget) -> RenderedText:
         """Render for one recipient.
 
         :raises InvalidRequest: with the field and a reason.
         """
-        text, buffer = render_tracked(self._template, data, self._guards, self._field)
+        text, buffer = render_tracked(self._template, data, self._guards, self._field, budget)
         tags = [
             self._build_tag_occurrence(span)
             for span in buffer.link_spans
