@@ -658,3 +658,15 @@ def test_problem_in_the_message_of_the_request_names_its_field(harness: FileHarn
 def test_an_output_must_be_another_object(harness: FileHarness):
     with pytest.raises(InvalidRequest, match=r"output: .* is the input"):
         harness.run(output=str(INPUT))
+
+
+def test_tags_can_be_switched_off_for_a_file(harness: FileHarness) -> None:
+    tag = "{% cio_link url:https://evil.example %}"
+    content = {"text": f"Hi {tag}"}
+    harness.put(MESSAGE | {"liquid": False, "tags": False, "content": content}, {"delivery": "d1"})
+    report = harness.run()
+    assert report["links"] == []
+    assert report["warnings"] == [
+        "content.text has cio_link tags that stay as they are (1): tags is false"
+    ]
+    assert [each["content"] for each in harness.output()] == [content]
