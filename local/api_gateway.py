@@ -1,7 +1,8 @@
 """HTTP APIs: routes, events for functions (payload format 2.0), and responses.
 
-Routes match undecoded paths, so an escaped slash stays within its segment. Events have decoded
-paths, in ``rawPath`` too, as from an HTTP API; path parameters are decoded one by one.
+A path is decoded before routes match it, as by an HTTP API: an encoded slash separates segments,
+and an encoded question mark ends the path (captured events: fastify/aws-lambda-fastify#169,
+middleapi/standard-server#93).
 """
 
 from __future__ import annotations
@@ -50,14 +51,14 @@ class Route:
     requires_iam: bool
 
     def match(self, method: str, path: str) -> dict[str, str] | None:
-        """Return the decoded path parameters, or None if the route does not match."""
+        """Return the parameters of a decoded path, or None if the route does not match."""
         if self.key == DEFAULT_ROUTE:
             return {}
         route_method, pattern = self.key.split(" ", 1)
         match = _compile_path(pattern).fullmatch(path) if route_method in ("ANY", method) else None
         if match is None:
             return None
-        return {name: unquote(value) for name, value in match.groupdict().items()}
+        return match.groupdict()
 
     @property
     def precedence(self) -> tuple[bool, bool, int, bool]:
@@ -88,7 +89,7 @@ def load_routes(
 def match_route(
     routes: Iterable[Route], method: str, path: str
 ) -> tuple[Route, dict[str, str]] | None:
-    """Return the first matching route with its path parameters."""
+    """Return the first route that matches a decoded path, with its path parameters."""
     for route in routes:
         parameters = route.match(method, path)
         if parameters is not None:
@@ -150,6 +151,10 @@ class HttpRequest:
     protocol: str = "HTTP/1.1"
     id: str = field(default_factory=lambda: uuid.uuid4().hex[:15] + "=")
 
+    @property
+    def decoded_path(self) -> str:
+        return unquote(self.path).partition("?")[0]
+
     def get_header(self, name: str) -> str | None:
         values = [value for key, value in self.headers if key == name]
         return ",".join(values) if values else None
@@ -184,7 +189,7 @@ def build_http_event(
     result: dict[str, Any] = {
         "version": "2.0",
         "routeKey": route.key,
-        "rawPath": unquote(request.path),
+        "rawPath": request.decoded_path,
         "rawQueryString": request.query,
         "headers": _join_values(pair for pair in request.headers if pair[0] != "cookie"),
         "requestContext": _build_context(route, request),
@@ -209,7 +214,7 @@ def _build_context(route: Route, request: HttpRequest) -> dict[str, Any]:
         "domainPrefix": route.api_id,
         "http": {
             "method": request.method,
-            "path": unquote(request.path),
+            "path": request.decoded_path,
             "protocol": request.protocol,
             "sourceIp": request.source_ip,
             "userAgent": request.get_header("user-agent") or "",

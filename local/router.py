@@ -84,7 +84,7 @@ class RequestRouter:
         """Return the response to a request. Raises HttpError."""
         api_id = self._find_api_by_host(request)
         routes = [route for route in self._routes if api_id in (None, route.api_id)]
-        match = match_route(routes, request.method, request.path)
+        match = match_route(routes, request.method, request.decoded_path)
         if match is None:
             raise HttpError(404, "Not Found")
         route, parameters = match

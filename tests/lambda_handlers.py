@@ -11,6 +11,8 @@ from types import ModuleType
 from typing import Any
 from urllib.parse import quote, unquote, urlencode
 
+from waypost.path_names import encode_path_name
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -25,6 +27,9 @@ class LambdaContext:
 
     def get_remaining_time_in_millis(self) -> int:
         return 300_000
+
+
+PATH_NAMES = ("workspace", "campaign", "person", "host")
 
 
 def load_function(function: str) -> ModuleType:
@@ -47,9 +52,18 @@ def build_api_event(
     cookies: list[str] | None = None,
     raw_path: str | None = None,
 ) -> dict[str, Any]:
-    """Build an HTTP API event for a route such as ``GET /s/{code+}``, from decoded parameters."""
+    """Build an HTTP API event for a route such as ``GET /s/{code+}``.
+
+    Names among the parameters are encoded as clients do; the others are as a gateway decodes them.
+    DELETE repeats the name of a person or host in the query, unless ``query`` is given.
+    """
     method, _, path = route.partition(" ")
-    path_parameters = parameters or {}
+    if method == "DELETE" and query is None:
+        query = {k: v for k, v in (parameters or {}).items() if k in ("person", "host")}
+    path_parameters = {
+        name: encode_path_name(value) if name in PATH_NAMES else value
+        for name, value in (parameters or {}).items()
+    }
     encoded = re.sub(r"{(\w+)\+?}", lambda m: quote(path_parameters[m[1]], safe=""), path)
     event: dict[str, Any] = {
         "version": "2.0",

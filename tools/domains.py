@@ -13,12 +13,13 @@ from __future__ import annotations
 import argparse
 import json
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import urlencode
 
 from tools import cli
 from tools.cli import EXIT_DONE
 from tools.management_api import ManagementApi
 from waypost.models.tracking_domain import STACK_WORKSPACE_NAME
+from waypost.path_names import encode_path_name
 
 _STATUS_SYMBOLS: Final = {"green": "●", "waiting": "◐", "red": "✗", "off": "○"}
 
@@ -27,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command, and print the state after it."""
     options = _parse_options(arguments)
     api = ManagementApi.from_options(options.env, options.base)
-    folder = f"workspaces/{quote(options.workspace, safe='')}/domains"
+    folder = f"workspaces/{encode_path_name(options.workspace)}/domains"
     if options.command == "list":
         domains = api.request("GET", f"/v1/{folder}")["domains"]
     else:
@@ -38,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run_action(api: ManagementApi, folder: str, options: argparse.Namespace) -> dict[str, Any]:
-    host = f"{folder}/{quote(options.host, safe='')}"
+    host = f"{folder}/{encode_path_name(options.host)}"
     sending = {"sending_domain": options.sending} if options.sending else {}
     requests: dict[str, tuple[str, str, object]] = {
         "add": ("POST", folder, {"host": options.host} | sending),
@@ -47,7 +48,7 @@ def _run_action(api: ManagementApi, folder: str, options: argparse.Namespace) ->
         "revert": ("POST", host, {"reverted": True}),
         "restore": ("POST", host, {"reverted": False}),
         "trust": ("POST", f"operator/{host}", {"sending_verified": True} | sending),
-        "remove": ("DELETE", host, None),
+        "remove": ("DELETE", f"{host}?{urlencode({'host': options.host})}", None),
     }
     method, path, body = requests[options.command]
     domain: dict[str, Any] = api.request(method, f"/v1/{path}", body)

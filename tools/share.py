@@ -12,17 +12,17 @@ from __future__ import annotations
 
 import argparse
 import sys
-from urllib.parse import quote
 
 from tools import cli
 from tools.cli import EXIT_DONE, parse_number, parse_required
 from tools.management_api import ManagementApi
+from waypost.path_names import encode_path_name
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Print the link to stdout, and the time of its end to stderr."""
     options = _parse_options(arguments)
-    path = f"/v1/workspaces/{quote(options.workspace, safe='')}/shares"
+    path = f"/v1/workspaces/{encode_path_name(options.workspace)}/shares"
     body: dict[str, object] = {"hours": options.hours, "people": options.people}
     if options.campaign:
         body["campaign"] = options.campaign

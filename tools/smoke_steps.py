@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
-from urllib.parse import quote
+from urllib.parse import urlencode
 
 import urllib3
 
@@ -23,6 +23,7 @@ from tools.event_subscription import subscribe_to_clicks
 from tools.management_api import ManagementApi
 from tools.stack import DeployedStack, EmbeddedStackClient
 from waypost.models.tracking_domain import STACK_WORKSPACE_NAME
+from waypost.path_names import encode_path_name
 
 WORKSPACE: Final = "smoke"
 TRACKED_URL: Final = "https://example.com/sale%2Fa?q=x+y%20z&r=1#top"
@@ -98,7 +99,7 @@ class SmokeTest:
 
     def report(self) -> str:
         began = time.monotonic()
-        path = f"{_FOLDER}/campaigns/{quote(self.name)}"
+        path = f"{_FOLDER}/campaigns/{encode_path_name(self.name)}"
 
         def load_counted() -> dict[str, Any] | None:
             figures: dict[str, Any] = self.api.request("GET", path)
@@ -111,14 +112,14 @@ class SmokeTest:
         return f"1 click of 1 delivery, counted within {time.monotonic() - began:.0f} s"
 
     def activity(self) -> str:
-        path = f"{_FOLDER}/people/{quote(self.name)}/activity"
+        path = f"{_FOLDER}/people/{encode_path_name(self.name)}/activity"
         urls = [click["url"] for click in self.api.request("GET", path)["clicks"]]
         _expect(urls, [TRACKED_URL], "the person's clicks")
         return "the ledger has the click"
 
     def segment(self) -> str:
         """Download the people who clicked the link, in both formats."""
-        campaign = f"{_FOLDER}/campaigns/{quote(self.name)}"
+        campaign = f"{_FOLDER}/campaigns/{encode_path_name(self.name)}"
         links = self.api.request("GET", f"{campaign}/links")["links"]
         _expect(len(links), 1, "clicked links")
         people = f"{_FOLDER}/links/{links[0]['links'][0]}/people"
@@ -130,16 +131,14 @@ class SmokeTest:
 
     def names(self) -> str:
         """Names of people may contain any character, and differ by each."""
-        path, other = (
-            f"{_FOLDER}/people/{quote(self.name + rest, safe='')}/opt-out"
-            for rest in ("/a?b%2Fc d", "/a")
-        )
+        names = [self.name + rest for rest in ("/a?b%2Fc d", "/a")]
+        path, other = (f"{_FOLDER}/people/{encode_path_name(each)}/opt-out" for each in names)
         self.api.request("PUT", path)
         try:
             _expect(self.api.request("GET", path)["opted_out"], True, "the person's opt-out")
             _expect(self.api.request("GET", other)["opted_out"], False, "another person's opt-out")
         finally:
-            self.api.request("DELETE", path)
+            self.api.request("DELETE", f"{path}?{urlencode({'person': names[0]})}")
         return "a slash, a question mark and percent signs belong to the name"
 
     def pages(self) -> str:
@@ -204,15 +203,15 @@ class SmokeTest:
             shown = self.api.request("GET", f"{_FOLDER}/domains/{host}")
             _expect(shown["checked"], checked["checked"], "the time of the check")
         finally:
-            self.api.request("DELETE", f"{_FOLDER}/domains/{host}")
+            self.api.request("DELETE", f"{_FOLDER}/domains/{host}?host={host}")
             gone = self.api.request("POST", f"{_FOLDER}/domains/{host}/verify")
         _expect(gone["use"], "removed", "its use after the removal")
         return f"checked: {checked['lights']['dns']['found']}"
 
     def default_host(self) -> str:
-        domains = self.api.request("GET", f"/v1/workspaces/{STACK_WORKSPACE_NAME}/domains")[
-            "domains"
-        ]
+        domains = self.api.request(
+            "GET", f"/v1/workspaces/{encode_path_name(STACK_WORKSPACE_NAME)}/domains"
+        )["domains"]
         if not domains:
             raise StepSkipped("the stack has no DefaultHost, or its check has not run yet")
         _expect(domains[0]["stage"], "https", f"the stage of {domains[0]['host']}")

@@ -25,6 +25,7 @@ from waypost.domains.verification import DomainVerificationService
 from waypost.errors import AlreadyExists, CorruptItem, WaypostError
 from waypost.models.tracking_domain import utc_now
 from waypost.observability import Metric, create_logger, emit_metric
+from waypost.path_names import decode_path_parameter
 from waypost.responses import Response, json_response, problem_response
 
 MAX_DOMAINS_PER_RUN: Final = 4_000
@@ -60,8 +61,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Response | dict[st
         try:
             status = _verify_domain(
                 get_verification_service(_REQUEST_CONFIG),
-                parameters["workspace"],
-                parameters["host"],
+                decode_path_parameter(parameters, "workspace"),
+                decode_path_parameter(parameters, "host"),
                 deadline,
             )
             return json_response(200, status)

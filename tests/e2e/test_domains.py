@@ -48,7 +48,7 @@ def test_domain_is_added_shown_listed_changed_and_removed(call: Call) -> None:
     assert call("GET")[1]["domains"] == [added]
     status, changed = call("POST", f"/{host}", {"reverted": True})
     assert (status, changed["use"]) == (200, "reverted")
-    status, removed = call("DELETE", f"/{host}")
+    status, removed = call("DELETE", f"/{host}?host={host}")
     assert (status, removed["use"]) == (200, "removed")
 
 
@@ -60,7 +60,7 @@ def test_verify_checks_the_domain_and_returns_the_result(call: Call) -> None:
     assert checked["checked"] is not None
     assert checked["lights"]["dns"]["colour"] == "red"
     assert checked["lights"]["dns"]["since"] == checked["checked"]
-    call("DELETE", f"/{host}")
+    call("DELETE", f"/{host}?host={host}")
     status, gone = call("POST", f"/{host}/verify")
     assert (status, gone.get("use")) == (200, "removed"), gone
     assert call("GET", f"/{host}")[0] == 404
@@ -82,7 +82,9 @@ def test_schedule_checks_due_domains(stack: EmbeddedStack, call: Call) -> None:
         ("POST", "", {"host": "acme.example"}, 400, "host"),
         ("POST", "", {"host": "links.ok.example", "colour": 1}, 400, "colour"),
         ("GET", "/links.unknown.example", None, 404, None),
-        ("DELETE", "/links.unknown.example", None, 404, None),
+        ("DELETE", "/links.unknown.example?host=links.unknown.example", None, 404, None),
+        ("DELETE", "/links.unknown.example", None, 400, "host"),
+        ("DELETE", "/links.unknown.example?host=links.other.example", None, 400, "host"),
         ("POST", "/links.unknown.example/verify", None, 404, None),
     ],
 )

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
@@ -16,6 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 from local.browser import CHROMIUM_MISSING, find_chromium, launch_browser
 from local.stack import EmbeddedStack
 from tests.e2e.conftest import Http
+from waypost.path_names import encode_path_name
 from waypost.reports.share_links import ShareScope, ShareSigner
 from waypost.tokens.keyring import KeyringSource
 
@@ -110,7 +110,7 @@ class PagesCampaign:
 
     def api_url(self, path: str) -> str:
         """Return the URL of an API route of the workspace."""
-        return f"{self.stack.url}/v1/workspaces/{quote(self.workspace, safe='')}/{path}"
+        return f"{self.stack.url}/v1/workspaces/{encode_path_name(self.workspace)}/{path}"
 
     def page_url(self, page: str) -> str:
         return f"{self.stack.url}/reports/{page}"

@@ -136,7 +136,7 @@ def test_erasing_a_person_changes_no_figure_on_the_page(campaign, page):
     before = page.locator("main").inner_text()
     person = campaign.fetch("people/erika/activity")["clicks"]
     assert len(person) == 3
-    answer = campaign.http("DELETE", campaign.api_url("people/erika"))
+    answer = campaign.http("DELETE", campaign.api_url("people/erika?person=erika"))
     assert (answer.status, answer.json()["clicks"]) == (202, 3)
     assert 0 < answer.json()["again_in"] <= 90
     page.reload()

@@ -33,7 +33,7 @@ def build_request(method="GET", path="/", query="", headers=(), body=b""):
     ("method", "path", "function", "parameters"),
     [
         ("GET", "/e/c/a/b", "Redirect", {"payload": "a", "signature": "b"}),
-        ("GET", "/e/c/a%2Fb/c%20d", "Redirect", {"payload": "a/b", "signature": "c d"}),
+        ("GET", "/e/c/a/c d", "Redirect", {"payload": "a", "signature": "c d"}),
         ("HEAD", "/e/c/a/b", "Any", {"payload": "a", "signature": "b"}),
         ("GET", "/e/c/a/b/c", "Greedy", {"rest": "c/a/b/c"}),
         ("GET", "/v1/reports/latest", "Latest", {}),
@@ -46,6 +46,20 @@ def test_the_most_specific_route_wins(method, path, function, parameters):
     match = match_route(ROUTES, method, path)
     assert match is not None
     assert (match[0].function_id, match[1]) == (function, parameters)
+
+
+@pytest.mark.parametrize(
+    ("path", "decoded"),
+    [
+        ("/e/c/a%2Fb/c%20d", "/e/c/a/b/c d"),
+        ("/v1/people/a%3Fb", "/v1/people/a"),
+        ("/v1/people/a%23b", "/v1/people/a#b"),
+        ("/v1/people/100%25/x", "/v1/people/100%/x"),
+        ("/v1/people/%252e%252e", "/v1/people/%2e%2e"),
+    ],
+)
+def test_path_is_decoded_and_cut_before_routes_match_it(path, decoded):
+    assert build_request(path=path).decoded_path == decoded
 
 
 def test_without_a_default_route_other_requests_match_none():

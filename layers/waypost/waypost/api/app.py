@@ -1,9 +1,9 @@
 """Route HTTP requests, map errors to problem+json and build the OpenAPI document.
 
 Powertools' resolver matches routes, validates parameters and bodies against their types, and
-describes them as OpenAPI. This module adds two things. Names in a path may contain any character,
-so it rebuilds the path from API Gateway's route and its decoded parameters, and ignores the raw
-path, in which a proxy may have changed ``%2F``. Every error, including the resolver's own, becomes
+describes them as OpenAPI. This module adds two things. It rebuilds the path from API Gateway's
+route and its decoded parameters, and ignores the raw path, which a proxy may have changed; names in
+it have the format of ``waypost.path_names``. Every error, including the resolver's own, becomes
 problem+json, in responses and in the OpenAPI document.
 """
 
@@ -30,6 +30,7 @@ from waypost.api.workspace_settings import WorkspaceSettingsService
 from waypost.domains.service import DomainService
 from waypost.errors import InvalidRequest, NotFound, WaypostError
 from waypost.observability import create_logger, log_server_error
+from waypost.path_names import NAME_FORMAT, decode_path_name, encode_path_name
 from waypost.privacy.requests import PrivacyRequests
 from waypost.reports.campaigns import CampaignReportService
 from waypost.reports.people import ExportPart, PeopleReportService
@@ -38,8 +39,29 @@ from waypost.validation import build_invalid_request
 
 HttpApiEvent = dict[str, Any]  # API Gateway's payload format 2.0
 
-PathName = Annotated[str, Path(min_length=1, max_length=255), BeforeValidator(unquote)]
-"""A name in a path, exactly as the sender spelled it."""
+MAX_NAME_LENGTH: Final = 255
+
+
+def _decode_path_parameter(parameter: str) -> str:
+    return decode_path_name(unquote(parameter))
+
+
+PathName = Annotated[
+    str,
+    Path(
+        min_length=1,
+        max_length=MAX_NAME_LENGTH,
+        description=f"A name, as a segment of the path: {NAME_FORMAT}.",
+    ),
+    BeforeValidator(_decode_path_parameter),
+]
+"""A name in a path; routes get it exactly as the sender spelled it."""
+
+PathHost = Annotated[
+    str,
+    Path(min_length=1, max_length=253, description="A host name."),
+    BeforeValidator(_decode_path_parameter),
+]
 
 Cursor = Annotated[
     str | None, Query(max_length=2_000, description="Cursor of the previous response.")
@@ -117,6 +139,18 @@ def resolve_request(
     )
 
 
+def check_repeated_name(field: str, name: str, repeated: str) -> None:
+    """Check that path and query of a destructive request name the same person or host.
+
+    API Gateway decodes a path before it finds the route, so a path that is encoded wrongly can name
+    another person. Raises InvalidRequest.
+    """
+    if name != repeated:
+        raise InvalidRequest.from_field(
+            field, f"differs in path and query; repeat the name of the path as ?{field}=…"
+        )
+
+
 def build_canonical_path(event: HttpApiEvent) -> str:
     """Rebuild a request's path with percent-encoded parameters, as routes match it."""
     method, _, route = str(event.get("routeKey", "")).partition(" ")
@@ -127,8 +161,8 @@ def build_canonical_path(event: HttpApiEvent) -> str:
 
 
 def build_route_path(route: str, **names: str) -> str:
-    """Fill a route's placeholders with percent-encoded names."""
-    return re.sub(r"<(\w+)>", lambda match: quote(names[match[1]], safe=""), route)
+    """Fill a route's placeholders with names."""
+    return re.sub(r"<(\w+)>", lambda match: encode_path_name(names[match[1]]), route)
 
 
 def file_response(

@@ -19,9 +19,11 @@ from waypost.api.app import (
     WORKSPACE_ROUTE,
     Cursor,
     InjectedServices,
+    PathHost,
     PathName,
     RouteServices,
     build_route_path,
+    check_repeated_name,
     create_router,
     describe_file,
     describe_partial_result,
@@ -72,7 +74,10 @@ SHARES_ROUTE: Final = f"{WORKSPACE_ROUTE}/shares"
 FromDate = Annotated[IsoDate | None, Query(alias="from", description="First local date.")]
 ToDate = Annotated[IsoDate | None, Query(alias="to", description="Last local date.")]
 PathLinkId = Annotated[str, Path(pattern="^[0-9a-f]{26}$")]
-PathHost = Annotated[str, Path(min_length=1, max_length=253)]
+RepeatedPerson = Annotated[
+    str, Query(alias="person", description="The person again, not encoded as in the path.")
+]
+RepeatedHost = Annotated[str, Query(alias="host", description="The host again.")]
 InjectedAudit = Annotated[RequestAudit, Depends(create_request_audit)]
 
 router = create_router()
@@ -230,8 +235,13 @@ def opt_out(
 
 @router.delete(OPT_OUT_ROUTE, summary="Remove a person's opt-out", tags=["people"])
 def opt_in(
-    services: InjectedServices, audit: InjectedAudit, workspace: PathName, person: PathName
+    services: InjectedServices,
+    audit: InjectedAudit,
+    workspace: PathName,
+    person: PathName,
+    repeated: RepeatedPerson,
 ) -> OptOutAnswer:
+    check_repeated_name("person", person, repeated)
     return services.privacy_requests.opt_in(workspace, person, audit)
 
 
@@ -243,8 +253,13 @@ def opt_in(
     operation_id="erase",
 )
 def erase_person(
-    services: InjectedServices, audit: InjectedAudit, workspace: PathName, person: PathName
+    services: InjectedServices,
+    audit: InjectedAudit,
+    workspace: PathName,
+    person: PathName,
+    repeated: RepeatedPerson,
 ) -> Response[ErasureAnswer]:
+    check_repeated_name("person", person, repeated)
     answer = services.privacy_requests.erase(workspace, person, audit)
     if answer.done:
         return Response(200, "application/json", answer)
@@ -285,7 +300,13 @@ def change_domain(
 
 
 @router.delete(DOMAIN_ROUTE, summary="Remove a tracking domain", tags=["domains"])
-def remove_domain(services: InjectedServices, workspace: PathName, host: PathHost) -> DomainStatus:
+def remove_domain(
+    services: InjectedServices,
+    workspace: PathName,
+    host: PathHost,
+    repeated: RepeatedHost,
+) -> DomainStatus:
+    check_repeated_name("host", host, repeated)
     return services.domain_service.remove_domain(workspace, host)
 
 
