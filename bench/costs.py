@@ -20,7 +20,14 @@ from typing import Any
 from moto import mock_aws
 
 from bench.metered_stack import HREF, MeteredStack, generate_clicks
-from bench.pricing import PRICES, REGIONS, CapacityUnits, compute_bill, price_dynamodb
+from bench.pricing import (
+    PRICES,
+    REGIONS,
+    CapacityUnits,
+    compute_bill,
+    price_dynamodb,
+    price_tenants,
+)
 from bench.stream_model import (
     NEW_TABLE_SHARDS,
     EventSource,
@@ -37,6 +44,7 @@ RECIPIENTS, CLICK_RATE, LINKS = 100_000, 0.1, 5
 EVENT_SOURCE = load_event_source()
 FULL_BATCH = EVENT_SOURCE.batch_size
 RATES = (1, 10, 83, 500, 1_600)
+TENANT_COUNTS = (10, 11, 200, 1_000, 10_000)
 FORMER_SOURCE = EventSource(FULL_BATCH, window_seconds=1, parallelization_factor=4)
 """The event source of an earlier template, for comparison."""
 
@@ -188,6 +196,9 @@ def main() -> int:
     for cost in sent:
         figures = "".join(f"{price_dynamodb(cost, region):>12.2f}" for region in REGIONS)
         print(f"{cost.label:<42}{figures}")
+    print("\nDistribution tenants (tracking domains), US dollars a month")
+    for count in TENANT_COUNTS:
+        print(f"{count:<42,}{price_tenants(count):>12.2f}")
     return 0
 
 

@@ -51,3 +51,12 @@ def price_dynamodb(units: CapacityUnits, region: str) -> float:
     million = PRICES[region]["million"]
     dollars: float = units.writes * million["write_units"] + units.reads * million["read_units"]
     return dollars
+
+
+def price_tenants(count: int) -> float:
+    """Compute CloudFront's monthly price in dollars for distribution tenants."""
+    prices = PRICES["tenants"]
+    if count <= prices["free"]:
+        return 0.0
+    dollars: float = prices["fee"] + max(0, count - prices["included"]) * prices["each"]
+    return dollars

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from bench.pricing import price_tenants
 from local.iam_policies import parse_policy
 from local.required_permissions import RequiredPermission
 from tests.packaging.deploy_settings import (
@@ -128,3 +129,12 @@ def test_parameters_on_the_deploy_page_exist():
     for row in re.findall(r"^\| (`.+?`) \|", section("Parameters"), re.MULTILINE):
         for name in re.findall(r"`(\w+)`", row):
             assert name in TEMPLATE["Parameters"], name
+
+
+def test_page_states_the_price_of_tenants_as_computed():
+    rows = re.findall(
+        r"^\| (?:up to |11 to )?([\d,]+) \| \$([\d,]+) \|$", section("Costs"), re.MULTILINE
+    )
+    stated = {int(count.replace(",", "")): int(price.replace(",", "")) for count, price in rows}
+    assert stated == {count: price_tenants(count) for count in (10, 200, 1_000, 10_000)}
+    assert price_tenants(11) == price_tenants(200)

@@ -196,7 +196,31 @@ def test_table_is_on_demand_recoverable_and_retained_after_stack_deletion(table)
 @pytest.mark.parametrize("table", ["ClicksTable", "CampaignsTable"])
 def test_table_written_by_clicks_has_configurable_warm_throughput(table):
     warm = TABLES[table]["Properties"]["WarmThroughput"]
-    assert warm == {"ReadUnitsPerSecond": 12_000, "WriteUnitsPerSecond": {"Ref": "WarmWrites"}}
+    assert warm == {
+        "ReadUnitsPerSecond": {"Ref": "WarmReads"},
+        "WriteUnitsPerSecond": {"Ref": "WarmWrites"},
+    }
+
+
+@pytest.mark.parametrize(("parameter", "new_table"), [("WarmReads", 12_000), ("WarmWrites", 4_000)])
+def test_warm_throughput_is_at_least_that_of_a_new_table(parameter, new_table):
+    """DynamoDB refuses a lower value, which would fail every deploy."""
+    body = TEMPLATE["Parameters"][parameter]
+    assert (body["MinValue"], body["Default"]) == (new_table, new_table)
+    assert "fails the deploy" in body["Description"]
+
+
+def test_access_log_lies_where_the_account_needs_no_entry_in_a_resource_policy():
+    logs = {
+        api["Properties"]["AccessLogSettings"]["DestinationArn"]["Fn::GetAtt"][0]
+        for api in list_resources("AWS::Serverless::HttpApi").values()
+        if "AccessLogSettings" in api["Properties"]
+    }
+    assert logs
+    for name in logs:
+        assert RESOURCES[name]["Properties"]["LogGroupName"]["Fn::Sub"].startswith(
+            "/aws/vendedlogs/${AWS::StackName}/"
+        )
 
 
 def test_keyring_is_retained_after_stack_deletion():
