@@ -5,8 +5,9 @@
     make fill-table ENV=eu TABLE=… FROM=… FROM_REGION=us-east-1 FROM_PROFILE=old   from elsewhere
 
 TABLE is a logical id in template.yaml, FROM the name of a table. BASE=http://127.0.0.1:8080 uses an
-embedded stack (make serve) instead. The command can be repeated. Without REPLACE, it never
-overwrites an item. The tally counts the clicks that it copies, unless they are counted already.
+embedded stack (make serve) instead. The command can be repeated. Without REPLACE, it overwrites no
+item, except the claim of a workspace's name by the item with the settings that it saved. The tally
+counts the clicks that it copies, unless they are counted already.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import boto3
 from tools import cli
 from tools.cli import EXIT_DONE, parse_required
 from tools.stack import DeployedStack, EmbeddedStackClient, find_stack
+from waypost.repositories.workspaces import UNSAVED_SETTINGS
 
 THREADS: Final = 16
 CHUNK_SIZE: Final = 1_000
@@ -59,9 +61,9 @@ def _scan_items(client: Any, table: str) -> Iterator[Item]:  # noqa: ANN401
 
 def _build_put(client: Any, table: str, *, replace: bool) -> Callable[[Item], bool]:  # noqa: ANN401
     """Build a function that puts one item, and returns False if the item exists."""
-    condition = {} if replace else {"ConditionExpression": "attribute_not_exists(pk)"}
 
     def put(item: Item) -> bool:
+        condition = {} if replace else _build_condition(item)
         try:
             client.put_item(TableName=table, Item=item, **condition)
         except client.exceptions.ConditionalCheckFailedException:
@@ -69,6 +71,22 @@ def _build_put(client: Any, table: str, *, replace: bool) -> Callable[[Item], bo
         return True
 
     return put
+
+
+def _build_condition(item: Item) -> dict[str, Any]:
+    """Build the condition that an item is missing, or is settings that were never saved.
+
+    The first message after a loss claims the name of its workspace and saves no settings.
+    """
+    unsaved = {"S": UNSAVED_SETTINGS}
+    if item.get("settings", unsaved) == unsaved or "name" not in item:
+        return {"ConditionExpression": "attribute_not_exists(pk)"}
+    return {
+        "ConditionExpression": "attribute_not_exists(pk)"
+        " OR (settings = :unsaved AND #name = :name AND attribute_not_exists(version))",
+        "ExpressionAttributeNames": {"#name": "name"},
+        "ExpressionAttributeValues": {":unsaved": unsaved, ":name": item["name"]},
+    }
 
 
 def _parse_options(arguments: list[str] | None) -> argparse.Namespace:
