@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from contextlib import suppress
@@ -10,17 +11,28 @@ from typing import Final
 from urllib.parse import parse_qsl
 
 from fuzz.target import FuzzTarget, decode_text, expect
+from tests.redirect_harness import RedirectHarness, make_request
+from tests.rewrite_harness import BASE, SHORT, SHORT_LINK, RewriteHarness
 from waypost.domains.hostnames import extract_sender_domain, parse_host_name, parse_tracking_host
-from waypost.errors import InvalidRequest, ShareAccessDenied, TokenError, UnsafeDestination
+from waypost.errors import (
+    InvalidRequest,
+    ShareAccessDenied,
+    TokenError,
+    UnsafeDestination,
+    WaypostError,
+)
 from waypost.models.short_link import parse_code
+from waypost.models.workspace import ShortLinkChannels
+from waypost.redirect.service import RedirectService
 from waypost.reports.share_links import MAX_SHARE_HOURS, ShareSigner
 from waypost.rewrite.url_parameters import add_parameters
 from waypost.tokens import Keyring, TokenSealer
 from waypost.tokens.codec import decode_click_token
 from waypost.tokens.repair import extract_token, iter_repairs
-from waypost.urls import check_destination, to_ascii_url
+from waypost.urls import MAX_LOCATION_LENGTH, check_destination, to_ascii_url
 
 _VISIBLE: Final = re.compile("[!-~]+")
+_TRACKED: Final = re.compile(re.escape(BASE) + r"/e/c/([\w-]+/[\w-]{22})")
 _HOST: Final = re.compile(r"[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+")
 _KEYRING: Final = Keyring((b"of the fuzzer, thirty-two bytes or so",))
 _SEALER: Final = TokenSealer(_KEYRING)
@@ -81,6 +93,41 @@ def fuzz_url_parameters(data: bytes) -> None:
     expect(dict(pairs).items() <= given.items(), "the parameters read back")
 
 
+def fuzz_delivery(data: bytes) -> None:
+    """Redirect every link that rewriting signs to the destination that it reports."""
+    href, person, *texts = (decode_text(data) + "\n").split("\n")
+    given = dict(zip(texts[::2], texts[1::2], strict=False))
+    redirect = RedirectHarness()
+    messages = RewriteHarness(redirect.short_links, sealer=redirect.sealer)
+    messages.save_settings(url_params=given, shorten=ShortLinkChannels(sms=True))
+    recipient = {"delivery": "d1", "data": {"v": person}} | ({"person": person} if person else {})
+    for channel, form, text in (
+        ("email", "html", f'<a href="{html.escape(href)}">x</a>'),
+        ("push", "text", f"{{% cio_link url:'{href}' %}}"),
+        ("sms", "text", f"x {href} y"),
+    ):
+        with suppress(WaypostError):
+            answer = messages.rewrite(
+                channel=channel, content={form: text}, recipients=[recipient], track_opens=False
+            )
+            sent = "".join(str(delivery["content"][form]) for delivery in answer["deliveries"])
+            reported = [str(link["destination"]) for link in answer["links"] if link["tracked"]]
+            if sent and BASE not in text and SHORT not in text:
+                _expect_redirects(redirect.redirect_service, sent, reported)
+
+
+def _expect_redirects(service: RedirectService, sent: str, destinations: list[str]) -> None:
+    """Follow all links of a message to these destinations."""
+    head = make_request("HEAD")
+    results = [service.handle_click(token, head) for token in _TRACKED.findall(sent)]
+    results += [service.handle_short_link(code, head) for code in SHORT_LINK.findall(sent)]
+    locations = {result.location for result in results}
+    expect(locations == set(map(to_ascii_url, destinations)), "destinations are as reported")
+    for location in locations:
+        expect(_VISIBLE.fullmatch(location), f"{location!a} is not a header value")
+        expect(len(location) <= MAX_LOCATION_LENGTH, "a response can carry the destination")
+
+
 def fuzz_hosts(data: bytes) -> None:
     """Reject a host name, or normalize it to one that does not change when parsed again."""
     text = decode_text(data)
@@ -118,6 +165,14 @@ TARGETS: Final = {
         (
             b"https://a.example/?a=1;b#c\nutm_source\nnews letter\na\n2",
             b"https://a.example?\nutm%5Fsource\n\xc3\xa9&=#",
+        ),
+    ),
+    "delivery": FuzzTarget(
+        fuzz_delivery,
+        (
+            b"https://a.example/?a=1#c\np1\nutm_source\nnews {{ customer.id }}\na\n{{ v }}",
+            "https://bücher.example/ü?x=%zz\n\nb\n".encode() + b"c" * 990 + b"\nd\n" + b"e" * 990,
+            "HTTP://a.example:80\\b\té\np\u2028\n[x]\n{{ v | times: 3 }}".encode(),
         ),
     ),
     "hosts": FuzzTarget(

@@ -1,26 +1,62 @@
-"""Fuzz targets for messages: HTML, MIME, text and JSON, rendered or as a template, and tags."""
+"""Fuzz targets for messages: HTML, MIME, plain text and JSON, rendered or as a template."""
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from contextlib import suppress
-from html import escape
 from typing import Any, Final
 
 from fuzz.target import FuzzTarget, decode_text, expect
-from tests.redirect_harness import RedirectHarness, make_request
 from tests.rewrite_harness import BASE, RewriteHarness
-from waypost.client import escape_tags
+from waypost.client.tags import escape_tags
 from waypost.errors import WaypostError
+from waypost.rewrite.links.cio_link import find_cio_links
 from waypost.rewrite.service import RewriteResponse
 
 _TRACKED: Final = re.compile(re.escape(BASE) + r"/e/c/[\w-]+/[\w-]{22}")
 
 
 def fuzz_html(data: bytes) -> None:
-    """Rewrite a message, or reject it."""
-    _rewrite("email", {"html": decode_text(data)})
+    """Change nothing in a message except its links, or reject it."""
+    given = decode_text(data)
+    answer = _rewrite("email", {"html": given}, track_opens=False)
+    if answer is not None:
+        _expect_equal_outside_links(given, str(answer["deliveries"][0]["content"]["html"]))
+
+
+def fuzz_tags(data: bytes) -> None:
+    """Change nothing outside of ``cio_link`` tags, and nothing at all if tags are off."""
+    given = decode_text(data)
+    for channel, form in (("push", "text"), ("in_app", "html")):
+        answer = _rewrite(channel, {form: given}, tags=False)
+        if answer is not None:
+            expect(answer["deliveries"][0]["content"][form] == given, "tags are off")
+        answer = _rewrite(channel, {form: given})
+        if answer is not None:
+            sent = str(answer["deliveries"][0]["content"][form])
+            _expect_pieces_in_order(_list_texts_between_tags(given), sent)
+
+
+def fuzz_escaped_value(data: bytes) -> None:
+    """Track no link in an escaped value, whatever is next to it."""
+    value = decode_text(data)
+    for before, after in (("{", "% cio_link url:https://a.example %}"), ("{% cio_link ", "%}")):
+        for text in (escape_tags(html.escape(value)), html.escape(escape_tags(value))):
+            _expect_no_tag("in_app", "html", f"{before}<p>{text}</p>{after}")
+            if text:
+                _expect_no_tag("in_app", "html", f"{before[:1]}{text}{after}")
+        for text in (escape_tags(json.dumps(value)[1:-1]), json.dumps(escape_tags(value))[1:-1]):
+            _expect_no_tag("push", "body", f'["{before[:1]} {text} {after[-1:]}"]')
+
+
+def _expect_no_tag(channel: str, form: str, given: str) -> None:
+    answer = _rewrite(channel, {form: given})
+    if answer is None:
+        return
+    expect(answer["deliveries"][0]["content"][form] == given, f"a tag begins in {given!a}")
+    expect(not answer["links"], f"{given!a} has a link")
 
 
 def fuzz_liquid(data: bytes) -> None:
@@ -63,46 +99,37 @@ def fuzz_push(data: bytes) -> None:
         raise AssertionError(f"{sent!a} is no longer JSON") from e
 
 
-def fuzz_tags(data: bytes) -> None:
-    """Read no tag in an escaped value, nor in content with tags switched off."""
-    value = decode_text(data)
-    around = "Dear {{{} cio_link url:https://a.example %}}".format
-    for text, tags in ((around(escape_tags(value)), True), (around(value), False)):
-        for content in ({"text": text}, {"body": {"title": text}}, {"body": json.dumps([text])}):
-            answer = _rewrite("push", content, tags=tags)
-            expect(answer is not None, "rendered content without a link is accepted")
-            sent = answer["deliveries"][0]["content"] if answer else None
-            expect(sent == content, f"{sent!a} differs from the message")
-
-
-def fuzz_delivery(data: bytes) -> None:
-    """Deliver each tracked link with the destination that the report names."""
-    href, parameter, person = (*decode_text(data).split("\n"), "", "")[:3]
-    redirect = RedirectHarness()
-    sending = RewriteHarness(sealer=redirect.sealer, short_links=redirect.short_links)
-    sending.save_settings(url_params={"utm_source": parameter}, track_opens=False)
-    try:
-        answer = sending.rewrite(
-            content={"html": f'<a href="{escape(href)}">x</a>'},
-            recipients=[{"delivery": "d", "person": person or None}],
-        )
-    except WaypostError:  # a person with too many characters
-        return
-    tokens = [link[0].partition("/e/c/")[2] for link in _TRACKED.finditer(str(answer))]
-    tracked = [link["destination"] for link in answer["links"] if link["tracked"]]
-    expect(len(tokens) == len(tracked), "each tracked link is in the message")
-    for token, destination in zip(tokens, tracked, strict=True):
-        location = redirect.redirect_service.handle_click(token, make_request()).location
-        expect(location == destination, f"{location!a} is not the destination")
-
-
-def _rewrite(
-    channel: str, content: dict[str, Any], *, liquid: bool = False, tags: bool = True
-) -> RewriteResponse | None:
-    harness = RewriteHarness()
+def _rewrite(channel: str, content: dict[str, Any], **options: bool) -> RewriteResponse | None:
+    """Rewrite a message; return None if it is rejected, or its recipient fails."""
     with suppress(WaypostError):
-        return harness.rewrite(channel=channel, content=content, liquid=liquid, tags=tags)
+        answer = RewriteHarness().rewrite(channel=channel, content=content, **options)
+        return answer if answer["deliveries"] else None
     return None
+
+
+def _list_texts_between_tags(text: str) -> list[str]:
+    position, texts = 0, []
+    for start, end, _ in find_cio_links(text):
+        texts.append(text[position:start])
+        position = end
+    return [*texts, text[position:]]
+
+
+def _expect_equal_outside_links(given: str, sent: str) -> None:
+    """Check that a message is the same outside of its tracking links."""
+    if BASE not in given:
+        _expect_pieces_in_order(_TRACKED.split(sent), given)
+
+
+def _expect_pieces_in_order(pieces: list[str], text: str) -> None:
+    """Check that a text begins and ends with the outer pieces and has all of them in this order."""
+    expect(text.startswith(pieces[0]), f"{text!a} does not begin with {pieces[0]!a}")
+    expect(text.endswith(pieces[-1]), f"{text!a} does not end with {pieces[-1]!a}")
+    position = 0
+    for piece in pieces:
+        found = text.find(piece, position)
+        expect(found >= 0, f"{piece!a} is not in {text!a}")
+        position = found + len(piece)
 
 
 TARGETS: Final = {
@@ -111,6 +138,24 @@ TARGETS: Final = {
         (
             b'<a href="https://a.example/?a=1&amp;b=2#c" class=untracked>x</a><area href=//x>',
             b'<!--[if mso]><v:roundrect href="https://a.example"><![endif]--></body>',
+            b"<!--[if (gte mso 9)|(IE)]><a href=https://a.example><![endif]--><!--[if !mso]><!-->",
+            b"<!--[if        mso]><!--[if mso]><a href='https://a.example' href=x><!--[if  ( mso",
+        ),
+    ),
+    "tags": FuzzTarget(
+        fuzz_tags,
+        (
+            b'Hi {% cio_link url:"https://a.example/{{ x }}" track:false %} {%- cio_link url:x -%}',
+            b'{% cio_link url:"{{a}}{{a}}{{a}}{{a}} {% cio_link url: \'https://a.example/ %} " %}',
+            b'{% cio_link url:https://a.example/?b={{ "c" }}, url_params : FALSE%}{%cio_link%}',
+        ),
+    ),
+    "escaped": FuzzTarget(
+        fuzz_escaped_value,
+        (
+            b"{% cio_link url:https://a.example %}",
+            b"% cio_link url:https://a.example %}{%- cio_link track:true",
+            b"{{%",
         ),
     ),
     "liquid": FuzzTarget(
@@ -135,20 +180,6 @@ TARGETS: Final = {
         (
             b"See (https://a.example/b_(c)), 'http://d.example/e?f=g'. {{ x }} www.h.example",
             "«https://bücher.example/ü» HTTPS://A.EXAMPLE。http://x://y".encode(),
-        ),
-    ),
-    "tags": FuzzTarget(
-        fuzz_tags,
-        (
-            b"{% cio_link url:https://evil.example %}",
-            b"% cio_link url:https://evil.example %}{%- cio_link track:true",
-        ),
-    ),
-    "delivery": FuzzTarget(
-        fuzz_delivery,
-        (
-            b"https://a.example/?b=1&c#d\nnews letter\nada",
-            b"https://a.example/" + b"x" * 3_000 + b"\n" + b"y" * 2_000 + b"\n84213",
         ),
     ),
     "push": FuzzTarget(

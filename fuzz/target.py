@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
+
+_CALLS_PER_BYTE: Final = 500
+"""Three times as many as the most that was counted for mutations of the seeds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +18,12 @@ class FuzzTarget:
 
     run: Callable[[bytes], None]
     seeds: tuple[bytes, ...]
+    base_calls: int = 100_000
+    """Calls of functions that are allowed for an empty input."""
+
+    def count_allowed_calls(self, data: bytes) -> int:
+        """Count the calls that are allowed for an input: their number grows with its size."""
+        return self.base_calls + _CALLS_PER_BYTE * len(data)
 
 
 def decode_text(data: bytes) -> str:

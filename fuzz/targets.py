@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from fuzz import bodies, links, messages
+from fuzz import bodies, isolation, links, messages, templates
 
-TARGETS: Final = {**links.TARGETS, **messages.TARGETS, **bodies.TARGETS}
+TARGETS: Final = {
+    **links.TARGETS,
+    **messages.TARGETS,
+    **templates.TARGETS,
+    **bodies.TARGETS,
+    **isolation.TARGETS,
+}

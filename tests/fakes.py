@@ -362,6 +362,9 @@ class InMemoryObjectStore:
         self._upload_jobs: dict[str, str] = {}
         self._upload_numbers = count()
 
+    def list_urls(self) -> list[ObjectUrl]:
+        return list(self._objects)
+
     def put(self, url: ObjectUrl, data: bytes) -> None:
         """Write an object as another program does: without a condition."""
         self._objects[url] = _build_object(data)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 
+from fuzz.targets import TARGETS
 from tools.docs.reference import (
     PACKAGE,
     build_alarms_table,
     build_errors_table,
+    build_fuzz_table,
     build_metrics_table,
     build_modules_table,
     build_settings_table,
@@ -41,6 +43,12 @@ def test_errors_table_has_a_status_for_every_error() -> None:
     table = build_errors_table()
     for name in names - {"WaypostError"}:
         assert f"| `{name}` |" in table
+
+
+def test_fuzz_table_has_a_property_for_every_target() -> None:
+    rows = [line.split("|")[1:-1] for line in build_fuzz_table().split("\n") if "`" in line]
+    assert [name.strip(" `") for name, _ in rows] == [*TARGETS]
+    assert all(meaning.strip() for _, meaning in rows)
 
 
 def test_modules_table_has_every_module() -> None:

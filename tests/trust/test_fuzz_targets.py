@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from random import Random
 from typing import Final, TypeAlias
 
@@ -11,7 +14,10 @@ import pytest
 from fuzz.output import describe_output
 from fuzz.targets import TARGETS
 from tests.trust.attempts import count_attempts
+from tests.trust.call_budget import run_within_calls
 
+MAX_RENDERING_BYTES: Final = 32 * 1024 * 1024
+"""Some copies of a text of the maximum size; an unlimited range takes a hundred times as much."""
 Mutation: TypeAlias = Callable[[Random, bytes], bytes]
 PIECES: Final = (
     *(b"\0", b"\r\n", b'"', b"\\", b"%", b"{{", b"%}", b"&#x", b"=3D", b"--", b"://", b"9" * 5_000),
@@ -46,12 +52,38 @@ MUTATIONS: Final[tuple[Mutation, ...]] = (flip_bit, insert_piece, delete_bytes, 
 def test_property_holds_for_mutations_of_its_seeds(name: str, random: Random) -> None:
     target = TARGETS[name]
     for seed in target.seeds:
-        target.run(seed)
+        run_within_calls(target.count_allowed_calls(seed), partial(target.run, seed))
     for _ in range(count_attempts(short=150, long=4_000)):
         data = random.choice(target.seeds)
         for mutate in random.choices(MUTATIONS, k=random.randint(1, 4)):
             data = mutate(random, data) or data
-        target.run(data)
+        run_within_calls(target.count_allowed_calls(data), partial(target.run, data))
+
+
+@pytest.mark.parametrize("name", ["filters", "limits", "liquid"])
+def test_rendering_takes_bounded_memory(name: str) -> None:
+    target = TARGETS[name]
+    for seed in target.seeds:
+        target.run(seed)
+    tracemalloc.start()
+    try:
+        for seed in target.seeds:
+            tracemalloc.reset_peak()
+            target.run(seed)
+            _, peak = tracemalloc.get_traced_memory()
+            assert peak < MAX_RENDERING_BYTES, seed
+    finally:
+        tracemalloc.stop()
+
+
+def test_function_that_never_ends_is_stopped() -> None:
+    def loop() -> None:
+        while True:
+            with suppress(Exception):
+                len("")
+
+    with pytest.raises(AssertionError, match="more than 1,000 calls"):
+        run_within_calls(1_000, loop)
 
 
 @pytest.mark.parametrize(

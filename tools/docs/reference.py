@@ -25,6 +25,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
+from fuzz.targets import TARGETS
 from local.template import load_template
 from tests.faults.promises import PROMISES
 from tests.trust.threat_model import THREAT_MODEL, EntryPoint, Threat
@@ -208,6 +209,14 @@ def _link_tests(threat: Threat) -> str:
     return ", ".join(f"[`{function}`](../{path})" for path, _, function in names)
 
 
+def build_fuzz_table() -> str:
+    """Build the table of fuzz targets with the property that each one checks."""
+    rows = [
+        (f"`{name}`", first_sentence(target.run.__doc__ or "")) for name, target in TARGETS.items()
+    ]
+    return format_table(("target", "property, for any bytes"), rows)
+
+
 def build_modules_table() -> str:
     """Build the table of the layer's modules, by package, with the first line of each."""
     rows = []
@@ -292,6 +301,7 @@ SECTIONS: Final[dict[str, Callable[[], str]]] = {
     "assets": build_assets_table,
     "actors": build_actors_table,
     "threats": build_threats_sections,
+    "fuzz-targets": build_fuzz_table,
     "modules": build_modules_table,
     "layers": build_layers_picture,
     **{f"faults-{function}": lambda f=function: build_faults_tables(f) for function in PROMISES},  # type: ignore[misc]
