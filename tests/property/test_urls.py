@@ -86,6 +86,7 @@ def read_as_browser(href: str) -> str | None:
 
 @settings(max_examples=5 * settings().max_examples)
 @given(st.one_of(WEB_HREF, HREF, HREF.map("https://e.com".__add__)))
+@example("https://e.com\U0003d000")
 @example("https://ΟΔΟΣ.example/x")
 @example("https://葛\U000e0100城.example/")
 @example("https://نامه\u200cای.example/")

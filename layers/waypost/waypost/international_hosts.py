@@ -62,6 +62,9 @@ def _check_label(label: str) -> None:
     if not is_normalized("NFC", label):
         raise UnicodeError(f"host label: not normalized ({label!r})")
     for position, character in enumerate(label):
+        # Newer in idna's tables than in the browsers that recipients have.
+        if category(character) == "Cn":
+            raise UnicodeError(f"host label: has a character that is not assigned ({label!r})")
         if character in _JOINERS and not _is_joiner_valid(label, position):
             raise UnicodeError(f"host label: has a joiner where no script needs one ({label!r})")
 
