@@ -19,6 +19,7 @@ CORRUPT_SETTINGS = {
     "secret_links": '{"secret_links": ["warn"]}',
     "schemes": '{"schemes": "myapp"}',
     "never_track": '{"never_track": [7]}',
+    "signed_params": '{"signed_params": "chk"}',
     "events": '{"events": null}',
 }
 """Stored settings, by the one field that cannot be read."""

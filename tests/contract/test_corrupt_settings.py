@@ -105,6 +105,7 @@ COMPLETE_SETTINGS = {
     "shorten": {"sms": True},
     "schemes": ["myapp"],
     "never_track": [],
+    "signed_params": [],
     "short_link_days": None,
     "retention_days": 7,
     "ip": "none",

@@ -34,6 +34,7 @@ def test_settings_are_read_as_they_were_saved(stores: Repositories) -> None:
         ip="none",
         schemes=("myapp",),
         never_track=("https://example.com/*",),
+        signed_params=("chk",),
         events="first",
         machine_threshold=90,
     )

@@ -44,6 +44,7 @@ _SETTING_PAGES: Final = {
     "retention_days": "privacy.md",
     "ip": "privacy.md",
     "secret_links": "rewriting.md#which-links-are-tracked",
+    "signed_params": "rewriting.md#signed-urls",
     "schemes": "settings.md#refused-schemes",
     "events": "counting.md#events",
     "machine_threshold": "bot-clicks.md",

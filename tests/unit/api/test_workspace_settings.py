@@ -49,6 +49,10 @@ def test_an_empty_change_changes_nothing() -> None:
         ({"schemes": ["https://"]}, "schemes[0]"),
         ({"schemes": ["acme", "JavaScript"]}, "schemes[1]"),
         ({"never_track": [""]}, "never_track[0]"),
+        ({"signed_params": ["chk", ""]}, "signed_params[1]"),
+        ({"signed_params": ["chk="]}, "signed_params[0]"),
+        ({"signed_params": ["?chk"]}, "signed_params[0]"),
+        ({"signed_params": ["x" * 101]}, "signed_params[0]"),
     ],
 )
 def test_an_invalid_setting_is_reported_by_its_field(keys: dict[str, object], field: str) -> None:
@@ -165,6 +169,7 @@ def test_settings_round_trip_through_json() -> None:
         schemes=["ACME"],
         shorten={"sms": True},
         never_track=["https://example.com/*"],
+        signed_params=["chk"],
         retention_days=7,
     ).apply_to(WorkspaceSettings())
     read = WorkspaceSettings.from_dict(json.loads(json.dumps(settings.to_dict())))

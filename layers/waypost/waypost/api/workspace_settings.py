@@ -37,6 +37,7 @@ MAX_SETTINGS_BYTES: Final = 350_000
 _MAX_ATTEMPTS: Final = 5
 _UNREADABLE_REASON: Final = "stored value cannot be read; set a new value"
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]{0,31}")
+_QUERY_DELIMITER: Final = re.compile(r"[?&;=#\s]")
 
 
 def _validate_app_scheme(scheme: str) -> str:
@@ -48,6 +49,12 @@ def _validate_app_scheme(scheme: str) -> str:
             f"{lowered!r} is not allowed, because it runs code or starts local handlers"
         )
     return lowered
+
+
+def _validate_query_name(name: str) -> str:
+    if _QUERY_DELIMITER.search(name):
+        raise ValueError("is not the name of a parameter; list only the part before '='")
+    return name
 
 
 class ShorteningChange(BaseModel):
@@ -81,6 +88,9 @@ class SettingsChange(BaseModel):
     never_track: list[Annotated[str, Field(min_length=1, max_length=500)]] = Field(
         default=[], max_length=200
     )
+    signed_params: list[
+        Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_validate_query_name)]
+    ] = Field(default=[], max_length=50)
     events: EventPolicy = "all"
     machine_threshold: Annotated[int, Field(ge=1, le=MAX_BOT_THRESHOLD)] = 70
 
@@ -89,7 +99,7 @@ class SettingsChange(BaseModel):
         given: dict[str, object] = {name: getattr(self, name) for name in self.model_fields_set}
         if isinstance(shorten := given.get("shorten"), ShorteningChange):
             given["shorten"] = _merge_shortening(settings.shorten, shorten)
-        for name in ("schemes", "never_track"):
+        for name in ("schemes", "never_track", "signed_params"):
             if isinstance(value := given.get(name), list):
                 given[name] = tuple(value)
         return replace(settings, **given)  # type: ignore[arg-type]

@@ -67,6 +67,9 @@ class WorkspaceSettings:
     """Allows these app schemes, without colons, besides http, https, mailto, tel and sms."""
     never_track: tuple[str, ...] = ()
     """Leaves URLs that match one of these patterns unchanged; ``*`` matches anything."""
+    signed_params: tuple[str, ...] = ()
+    """Adds no parameters to URLs whose query has one of these, as to URLs with a signature that
+    Waypost knows."""
     events: EventPolicy = "all"
     """Publishes all clicks on the event bus, the first of each delivery, or none."""
     machine_threshold: int = 70
@@ -85,6 +88,7 @@ class WorkspaceSettings:
             "secret_links": self.secret_links,
             "schemes": list(self.schemes),
             "never_track": list(self.never_track),
+            "signed_params": list(self.signed_params),
             "events": self.events,
             "machine_threshold": self.machine_threshold,
         }

@@ -15,6 +15,7 @@ from urllib.parse import unquote_plus
 from waypost.errors import UnsafeDestination
 from waypost.models.workspace import SecretLinkPolicy
 from waypost.rewrite.links.occurrence import LinkOccurrence
+from waypost.rewrite.signed_urls import find_signature
 from waypost.urls import MAX_DESTINATION_LENGTH, WEB_SCHEMES, ParsedHref, parse_href
 
 _SIGNATURE_NAMES = {
@@ -81,6 +82,8 @@ class LinkRules:
     schemes: frozenset[str] = frozenset()
     secret_links: SecretLinkPolicy = "warn"  # noqa: S105 - a policy, no password
     never_track: tuple[str, ...] = ()
+    signed_params: frozenset[str] = frozenset()
+    """Names of parameters, in lower case, that sign a URL besides the known ones."""
     track_opens: bool = False
     is_own_pixel: Callable[[str], bool] = lambda _: False
     """Recognises this stack's pixels by the token at the end of their URL."""
@@ -123,10 +126,15 @@ def decide_link(occurrence: LinkOccurrence, rules: LinkRules) -> LinkDecision:
     if secret and rules.secret_links == "untrack":  # noqa: S105 - likewise
         return LinkDecision(is_tracked=False, reason=f"looks secret: {secret}")
     parameters = rules.url_params and occurrence.url_params and href.scheme in WEB_SCHEMES
+    notes = []
     if not occurrence.track:
-        return LinkDecision(False, destination, parameters, "its author asked not to track it")
-    warning = f"tracked, but it looks secret: {secret}" if secret else None
-    return LinkDecision(True, destination, parameters, warning)
+        notes.append("its author asked not to track it")
+    elif secret:
+        notes.append(f"tracked, but it looks secret: {secret}")
+    if parameters and (signature := find_signature(href.text, rules.signed_params)):
+        parameters = False
+        notes.append(f"it gets no parameters, because its query has {signature}")
+    return LinkDecision(occurrence.track, destination, parameters, "; ".join(notes) or None)
 
 
 def _find_skip_reason(href: ParsedHref, occurrence: LinkOccurrence, rules: LinkRules) -> str | None:

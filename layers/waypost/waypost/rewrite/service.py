@@ -216,6 +216,7 @@ def _build_link_rules(
         schemes=frozenset(scheme.lower() for scheme in settings.schemes),
         secret_links=settings.secret_links,
         never_track=settings.never_track,
+        signed_params=frozenset(map(str.lower, settings.signed_params)),
         track_opens=request.track_opens and settings.track_opens,
         honeypot=request.honeypot,
         is_own_pixel=lambda token: _can_open(sealer.open_sealer.open, token),
