@@ -8,13 +8,27 @@ import re
 from contextlib import suppress
 from typing import Any, Final
 
-from fuzz.target import FuzzTarget, decode_text, expect
+from fuzz.target import FuzzTarget, decode_text, expect, join_pieces
 from tests.rewrite_harness import BASE, RewriteHarness
 from waypost.client.tags import escape_tags
 from waypost.errors import WaypostError
 from waypost.rewrite.links.cio_link import find_cio_links
 from waypost.rewrite.service import RewriteResponse
 
+_COMMENT_PIECES: Final = (
+    *("<!--[if", " ", "  (", "mso", "gte ", " 9", "!", ")|(", "IE", "]>", "]><!-->", "-->", "<!--"),
+    *(
+        "<![endif]-->",
+        "<!--<![endif]-->",
+        "<![if mso]>",
+        "<![endif]>",
+        "{{ x }}",
+        "<p>",
+        "&",
+        "[if",
+    ),
+    *("<a href=https://a.example/?b=1&c>", '<v:roundrect href="https://a.example/">', "</a>", "{%"),
+)
 _TRACKED: Final = re.compile(re.escape(BASE) + r"/e/c/[\w-]+/[\w-]{22}")
 
 
@@ -24,6 +38,11 @@ def fuzz_html(data: bytes) -> None:
     answer = _rewrite("email", {"html": given}, track_opens=False)
     if answer is not None:
         _expect_equal_outside_links(given, str(answer["deliveries"][0]["content"]["html"]))
+
+
+def fuzz_comments(data: bytes) -> None:
+    """Change nothing except links in any order of the pieces of conditional comments."""
+    fuzz_html(join_pieces(data, _COMMENT_PIECES).encode())
 
 
 def fuzz_tags(data: bytes) -> None:
@@ -140,6 +159,14 @@ TARGETS: Final = {
             b'<!--[if mso]><v:roundrect href="https://a.example"><![endif]--></body>',
             b"<!--[if (gte mso 9)|(IE)]><a href=https://a.example><![endif]--><!--[if !mso]><!-->",
             b"<!--[if        mso]><!--[if mso]><a href='https://a.example' href=x><!--[if  ( mso",
+        ),
+    ),
+    "comments": FuzzTarget(
+        fuzz_comments,
+        (
+            bytes([0, 1, 3, 9, 21, 13, 0, 6, 3, 10, 22, 14]),
+            bytes([0, 2, 4, 3, 5, 7, 8, 9, 21, 23, 12, 0, 9, 15, 22, 16]),
+            bytes([0, *[1] * 200, 20, 0, 9, 17, 21, 24]),
         ),
     ),
     "tags": FuzzTarget(

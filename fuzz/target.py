@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -29,6 +29,11 @@ class FuzzTarget:
 def decode_text(data: bytes) -> str:
     """Decode any bytes to text that a request can contain."""
     return data.decode("utf-8", "replace")
+
+
+def join_pieces(data: bytes, pieces: Sequence[str]) -> str:
+    """Join pieces of a syntax, one for each byte: bytes alone rarely spell them."""
+    return "".join(pieces[number % len(pieces)] for number in data)
 
 
 def expect(condition: object, promise: str) -> None:
