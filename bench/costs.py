@@ -73,21 +73,32 @@ def measure_clicks(label: str, clicks: Sequence[Click], batches: Sequence[Sequen
 
 
 def measure_sending(
-    label: str, requests: int, batch_size: int, *, with_idempotency_key: bool
+    label: str,
+    requests: int,
+    batch_size: int,
+    *,
+    with_idempotency_key: bool,
+    personal_links: int = 0,
 ) -> Cost:
-    """Rewrite a message for several batches of recipients."""
-    html = "".join(f'<p>Words <a href="{HREF.format(n=n)}">more</a></p>' for n in range(LINKS))
+    """Rewrite a message for several batches of recipients. ``personal_links`` of its links have a
+    URL of the recipient, in content that is rendered before the call.
+    """
+    shared = "".join(f'<p>Words <a href="{HREF.format(n=n)}">more</a></p>' for n in range(LINKS))
     body: dict[str, Any] = {
         "workspace": "acme",
         "campaign": "spring-sale",
         "kind": "broadcast",
         "channel": "email",
-        "content": {"html": f"<html><body>{html}</body></html>"},
     }
     with mock_aws():
         stack = MeteredStack()
         for request in range(requests):
             names = range(request * batch_size, (request + 1) * batch_size)
+            own = "".join(
+                f'<a href="{HREF.format(n=n)}&email=p{request}@example.com">own</a>'
+                for n in range(personal_links)
+            )
+            body["content"] = {"html": f"<html><body>{shared}{own}</body></html>"}
             body["recipients"] = [{"delivery": f"d{n}", "person": f"p{n}"} for n in names]
             if with_idempotency_key:
                 body["idempotency_key"] = f"batch-{request}"
@@ -148,6 +159,9 @@ def measure_sending_costs() -> Iterator[Cost]:
     yield measure_sending("mailing, batches of 100", 100, 100, with_idempotency_key=False)
     yield measure_sending("single messages, keyed", 100, 1, with_idempotency_key=True)
     yield measure_sending("single messages", 100, 1, with_idempotency_key=False)
+    for links in (1, LINKS):
+        label = f"single messages, {links} personal link(s)"
+        yield measure_sending(label, 100, 1, with_idempotency_key=False, personal_links=links)
 
 
 def print_costs(title: str, costs: Iterator[Cost]) -> list[Cost]:

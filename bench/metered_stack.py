@@ -68,6 +68,10 @@ class CapacityMeter:
         if name == "transact_write_items":
             actions = [pair for action in request["TransactItems"] for pair in action.items()]
             return sum(2 * self._count_item_units(kind, action) for kind, action in actions)
+        if name == "batch_write_item":
+            ((table, writes),) = request["RequestItems"].items()
+            puts = [{"TableName": table, **write["PutRequest"]} for write in writes]
+            return sum(self._count_item_units("Put", put) for put in puts)
         kinds = {"put_item": "Put", "update_item": "Update", "delete_item": "Delete"}
         return self._count_item_units(kinds[name], request) if name in kinds else 0.0
 
@@ -75,7 +79,7 @@ class CapacityMeter:
         if action not in {"Put", "Update", "Delete"}:
             raise ValueError(f"transaction: unknown cost of an action ({action})")
         stored: StoredItem = request.get("Item") or request["Key"]
-        key = (request["TableName"], stored["pk"]["S"], stored["sk"]["S"])
+        key = (request["TableName"], stored["pk"]["S"], stored.get("sk", {}).get("S", ""))
         before, after = self._sizes.get(key, 0), measure_item(stored) if action == "Put" else 0
         if action == "Update":
             after = max(before, measure_item(stored) + measure_update(request))

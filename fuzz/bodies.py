@@ -12,6 +12,7 @@ from tests.fakes import (
     InMemoryCampaignRepository,
     InMemoryDomainRepository,
     InMemoryObjectStore,
+    InMemoryPersonalRecordRepository,
     InMemoryShortLinkRepository,
     InMemoryWorkspaceRepository,
 )
@@ -90,7 +91,9 @@ def fuzz_recipient_lines(data: bytes) -> None:
         workspaces=InMemoryWorkspaceRepository(),
         base_urls=FakeBaseUrls(),
         short_links=InMemoryShortLinkRepository(),
+        personal_records=InMemoryPersonalRecordRepository(),
         get_sealer=lambda: _SEALER,
+        retention_days=400,
         now=lambda: NOW,
     )
     request = validate_value(FileRequest, {"input": str(_INPUT), "output": str(_OUTPUT)})

@@ -14,6 +14,7 @@ from tests.colliding_names import COLLIDING, OWNER
 from tests.fakes import (
     InMemoryCampaignRepository,
     InMemoryObjectStore,
+    InMemoryPersonalRecordRepository,
     InMemoryShortLinkRepository,
     InMemoryWorkspaceRepository,
 )
@@ -157,7 +158,9 @@ def _create_file_service(objects: InMemoryObjectStore) -> FileRewriteService:
         workspaces=InMemoryWorkspaceRepository(),
         base_urls=FakeBaseUrls(),
         short_links=InMemoryShortLinkRepository(),
+        personal_records=InMemoryPersonalRecordRepository(),
         get_sealer=lambda: _SEALER,
+        retention_days=400,
         now=lambda: NOW,
     )
     return FileRewriteService(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import cache, partial
 from pathlib import Path
 from secrets import token_hex
@@ -43,6 +43,10 @@ class TemporaryTables:
     @property
     def workspaces(self) -> str:
         return self.names.workspaces
+
+    @property
+    def short_links(self) -> str:
+        return self.names.short_links
 
 
 @cache
@@ -110,7 +114,7 @@ def module_tables(dynamodb: Any) -> Iterator[TemporaryTables]:
     with ExitStack() as stack:
         names = [
             stack.enter_context(temporary_table(dynamodb, f"{name}Table"))
-            for name in ("Clicks", "Campaigns", "Workspaces")
+            for name in ("Clicks", "Campaigns", "Workspaces", "ShortLinks")
         ]
         yield TemporaryTables(dynamodb, TableNames(*names))
 
@@ -119,7 +123,7 @@ def module_tables(dynamodb: Any) -> Iterator[TemporaryTables]:
 def tables(module_tables: TemporaryTables, dynamodb: Any) -> TemporaryTables:
     """Delete the items of earlier tests, which is faster than creating tables."""
     scan = dynamodb.get_paginator("scan")
-    for name in (module_tables.clicks, module_tables.campaigns, module_tables.workspaces):
+    for name in astuple(module_tables.names):
         keys = scan.paginate(TableName=name, ProjectionExpression="pk, sk", ConsistentRead=True)
         for key in [key for page in keys for key in page["Items"]]:
             dynamodb.delete_item(TableName=name, Key=key)

@@ -32,12 +32,16 @@ from waypost.ids import (
 from waypost.models import attributes, tracking_domain
 from waypost.models.attributes import Item, format_rfc3339
 from waypost.models.campaign import (
+    ERASED_IDENTITY,
     MESSAGE_SLOTS,
     Campaign,
     Link,
     LinkDefinition,
     MessageAbsence,
+    PersonalRecord,
+    RecipientMark,
     SentMessage,
+    personal_partition,
 )
 from waypost.models.click import Click, click_partition
 from waypost.models.counters import SENT_COUNTER, CampaignCounts, CounterIncrements
@@ -69,6 +73,7 @@ from waypost.repositories.pagination import (
     is_valid_sort_key,
     parse_cursor,
 )
+from waypost.repositories.personal_records import PERSONAL_RECORD_SORT_KEY_PATTERN
 from waypost.repositories.recipients import Commit
 from waypost.repositories.workspaces import (
     UNSAVED_SETTINGS,
@@ -83,10 +88,43 @@ if TYPE_CHECKING:
     from waypost.repositories.dynamodb.client import DynamoClient
 
 
-class InMemoryCampaignRepository:
-    """``waypost.repositories.campaigns.CampaignRepository``."""
+class InMemoryPersonalRecordRepository:
+    """``waypost.repositories.personal_records.PersonalRecordRepository``."""
 
     def __init__(self) -> None:
+        self._records: dict[tuple[str, str], PersonalRecord] = {}
+
+    def add(self, records: Sequence[PersonalRecord]) -> None:
+        for record in records:
+            self._records[_record_key(record)] = record
+
+    def list_by_recipient(
+        self, workspace: WorkspaceId, recipient: str, *, cursor: str | None, limit: int
+    ) -> Page[PersonalRecord]:
+        partition = personal_partition(workspace, recipient)
+        after = parse_cursor(cursor, PERSONAL_RECORD_SORT_KEY_PATTERN) if cursor is not None else ""
+        keys = sorted(k for k in self._records if k[0] == partition and k[1] > after)
+        next_cursor = encode_cursor(keys[limit - 1][1]) if len(keys) > limit else None
+        return Page([self._records[key] for key in keys[:limit]], next_cursor)
+
+    def delete(self, record: PersonalRecord) -> None:
+        self._records.pop(_record_key(record), None)
+
+
+def _record_key(record: PersonalRecord) -> tuple[str, str]:
+    return personal_partition(record.workspace, record.recipient), record.sort_key
+
+
+class InMemoryCampaignRepository:
+    """``waypost.repositories.campaigns.CampaignRepository``. ``clock`` gives seconds since 1970."""
+
+    def __init__(
+        self,
+        personal_records: InMemoryPersonalRecordRepository | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._personal_records = personal_records or InMemoryPersonalRecordRepository()
+        self._clock = clock
         self._campaigns: dict[CampaignId, Campaign] = {}
         self._links: dict[LinkId, Link] = {}
         self._idempotency_keys: set[tuple[CampaignId, str]] = set()
@@ -164,6 +202,15 @@ class InMemoryCampaignRepository:
     def scan_all(self) -> Iterator[Campaign]:
         return iter(list(self._campaigns.values()))
 
+    def erase_link(self, link: LinkId, recipient: str) -> bool:
+        known = self._links.get(link)
+        mark = known.definition.only_for if known else None
+        if known is None or mark is None or mark.hash != recipient:
+            return False
+        erased = LinkDefinition(ERASED_IDENTITY, "", None, known.definition.position)
+        self._links[link] = replace(known, definition=erased)
+        return True
+
     def list_links(self, campaign: CampaignId) -> list[Link]:
         return [link for link in self._links.values() if extract_campaign_id(link.id) == campaign]
 
@@ -190,10 +237,25 @@ class InMemoryCampaignRepository:
         attempt = 0
         while True:
             code = derive_link_id(campaign, definition.identity, attempt)
-            owner = self._links.setdefault(code, Link(code, definition, now))
-            if owner.definition.identity == definition.identity:
+            if code not in self._links:
+                self._record_personal_link(code, definition.only_for)
+                self._links[code] = Link(code, definition, now)
+            known = self._links[code]
+            if known.definition.identity == definition.identity:
+                merged = known.definition.merge(definition)
+                self._links[code] = replace(known, definition=merged)
                 return code
             attempt += 1
+
+    def _record_personal_link(self, link: LinkId, mark: RecipientMark | None) -> None:
+        if mark is not None and mark.expires is None:
+            record = PersonalRecord(
+                campaign=extract_campaign_id(link),
+                recipient=mark.hash,
+                written=int(self._clock()),
+                links=[link],
+            )
+            self._personal_records.add([record])
 
 
 _Key = tuple[str, str]
@@ -532,7 +594,7 @@ class InMemoryShortLinkRepository:
 
     def __init__(self) -> None:
         self._links: dict[str, ShortLink] = {}
-        self._destinations: dict[tuple[WorkspaceId, str], str] = {}
+        self._destinations: dict[tuple[WorkspaceId, str], LongDestination] = {}
 
     def add(self, links: Sequence[ShortLink]) -> frozenset[str]:
         taken = set()
@@ -542,14 +604,30 @@ class InMemoryShortLinkRepository:
         return frozenset(taken)
 
     def add_destinations(self, destinations: Collection[LongDestination]) -> None:
-        for kept in destinations:
-            self._destinations[kept.workspace, kept.digest] = kept.href
+        for new in destinations:
+            stored = self._destinations.setdefault((new.workspace, new.digest), new)
+            if stored.recipient is None:
+                continue
+            is_same = stored.recipient == new.recipient
+            shared = replace(new, recipient=None, expires=None)
+            self._destinations[new.workspace, new.digest] = new if is_same else shared
+
+    def delete(self, code: str) -> bool:
+        return self._links.pop(code, None) is not None
+
+    def delete_destination(self, workspace: WorkspaceId, digest: str, recipient: str) -> bool:
+        stored = self._destinations.get((workspace, digest))
+        if stored is None or stored.recipient != recipient:
+            return False
+        del self._destinations[workspace, digest]
+        return True
 
     def get(self, code: str) -> ShortLink | None:
         return self._links.get(code)
 
     def get_destination(self, workspace: WorkspaceId, digest: str) -> str | None:
-        return self._destinations.get((workspace, digest))
+        stored = self._destinations.get((workspace, digest))
+        return stored.href if stored else None
 
 
 class InMemoryWorkspaceRepository:
@@ -628,7 +706,9 @@ def create_in_memory_repositories(clock: Callable[[], float] = time.time) -> Rep
     """Create empty repositories in memory, on which any service of the composition root runs."""
     repositories = Repositories(cast("DynamoClient", None), TableNames(), clock)
     repositories.clicks = InMemoryClickRepository()
-    campaigns = InMemoryCampaignRepository()
+    personal_records = InMemoryPersonalRecordRepository()
+    repositories.personal_records = personal_records
+    campaigns = InMemoryCampaignRepository(personal_records, clock)
     repositories.campaigns = campaigns
     repositories.recipients = InMemoryRecipientRepository(campaigns)
     repositories.workspaces = InMemoryWorkspaceRepository()

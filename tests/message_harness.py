@@ -10,6 +10,7 @@ from typing import Any
 from tests.fakes import (
     InMemoryCampaignRepository,
     InMemoryMessageRepository,
+    InMemoryPersonalRecordRepository,
     InMemoryShortLinkRepository,
     InMemoryWorkspaceRepository,
 )
@@ -29,11 +30,23 @@ SEALER = TokenSealer(Keyring((b"a test key of thirty-two bytes !",)))
 class MessageHarness:
     """A workspace without open tracking and person parameter, and its rewrite service."""
 
-    campaigns: InMemoryCampaignRepository = field(default_factory=InMemoryCampaignRepository)
+    campaigns: InMemoryCampaignRepository = field(init=False)
     workspaces: InMemoryWorkspaceRepository = field(default_factory=InMemoryWorkspaceRepository)
+    short_links: InMemoryShortLinkRepository = field(default_factory=InMemoryShortLinkRepository)
+    personal_records: InMemoryPersonalRecordRepository = field(
+        default_factory=InMemoryPersonalRecordRepository
+    )
     messages: InMemoryMessageRepository = field(
         default_factory=lambda: InMemoryMessageRepository(NOW.timestamp)
     )
+
+    def __post_init__(self) -> None:
+        self.campaigns = InMemoryCampaignRepository(self.personal_records, NOW.timestamp)
+
+    @property
+    def now(self) -> int:
+        """The time of every message, in seconds since 1970."""
+        return int(NOW.timestamp())
 
     def save_settings(self, **changes: Any) -> None:
         now = self.workspaces.get_settings(derive_workspace_id("acme"))
@@ -44,10 +57,12 @@ class MessageHarness:
             campaigns=self.campaigns,
             workspaces=self.workspaces,
             base_urls=FakeBaseUrls(),
-            short_links=InMemoryShortLinkRepository(),
+            short_links=self.short_links,
+            personal_records=self.personal_records,
             get_sealer=lambda: SEALER,
+            retention_days=400,
             now=lambda: NOW,
-            message_archive=MessageArchive(self.messages, 400),
+            message_archive=MessageArchive(self.messages),
         )
         recipients = [{"delivery": "d1", "person": "p1"}]
         return sending.rewrite(

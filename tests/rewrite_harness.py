@@ -10,6 +10,7 @@ from typing import Any
 from tests.fakes import (
     InMemoryCampaignRepository,
     InMemoryDomainRepository,
+    InMemoryPersonalRecordRepository,
     InMemoryShortLinkRepository,
     InMemoryWorkspaceRepository,
 )
@@ -59,7 +60,9 @@ class RewriteHarness:
             workspaces=self.workspaces,
             base_urls=FakeBaseUrls(),
             short_links=self.short_links,
+            personal_records=InMemoryPersonalRecordRepository(),
             get_sealer=lambda: self.sealer,
+            retention_days=400,
             now=lambda: NOW,
         )
         recipients = [{"delivery": f"d{n}", "person": f"p{n}"} for n in range(recipient_count)]

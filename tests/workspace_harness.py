@@ -117,7 +117,7 @@ class WorkspaceHarness:
         )
         services.privacy_requests = PrivacyRequests(
             self.settings,
-            Erasure(self.clicks, self.recipients, self.settings, self.messages, self.campaigns),
+            Erasure(self.repositories),
             now=lambda: self.now,
             monotonic=lambda: self.monotonic(),
         )

@@ -44,7 +44,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; return 1 if it is incomplete."""
     options = _parse_options(arguments)
     options.stack = find_stack(options.env, options.base)
-    repositories = connect_repositories(options.stack, "clicks", "campaigns", "workspaces")
+    repositories = connect_repositories(
+        options.stack, "clicks", "campaigns", "workspaces", "short_links"
+    )
     return int(options.run(repositories, options))
 
 
@@ -122,19 +124,19 @@ def opt_in(repositories: Repositories, options: argparse.Namespace) -> int:
 
 
 def erase_person(repositories: Repositories, options: argparse.Namespace) -> int:
-    """Erase a person from clicks, recipients and archived messages."""
-    erasure = Erasure(
-        repositories.clicks, repositories.recipients, repositories.workspaces, repositories.messages
-    )
+    """Erase a person from all tables."""
     now = datetime.now(UTC)
     workspace_id = repositories.workspaces.claim_id(options.workspace)
-    progress = erasure.erase(workspace_id, options.person, now)
-    print(f"{progress.clicks} clicks in {progress.campaigns} campaigns are anonymous now")
+    progress = Erasure(repositories, scans_tables=True).erase(workspace_id, options.person, now)
+    print(
+        f"{progress.clicks} clicks in {progress.campaigns} campaigns are anonymous now, "
+        f"{progress.links} links are erased"
+    )
     if not progress.is_complete:
-        print("the last search still found clicks or messages; run it again", file=sys.stderr)
+        print("the last search still found something; run it again", file=sys.stderr)
     elif now < progress.final_at:
         last = f"{progress.final_at:%H:%M:%S} UTC"
-        print(f"a tally that started before may still add clicks; run it again after {last}")
+        print(f"functions that run now may still store something; run it again after {last}")
     return EXIT_DONE if progress.is_complete else EXIT_INCOMPLETE
 
 

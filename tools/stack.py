@@ -130,7 +130,9 @@ def connect_repositories(stack: DeployedStack | EmbeddedStackClient, *tables: st
     A function's environment variable (CLICKS_TABLE) goes before the stack's own resource.
     """
     names = {
-        table: get_resource_name(stack, f"{table.upper()}_TABLE", f"{table.title()}Table")
+        table: get_resource_name(
+            stack, f"{table.upper()}_TABLE", f"{table.title().replace('_', '')}Table"
+        )
         for table in tables
     }
     return Repositories(stack.client("dynamodb"), TableNames(**names))

@@ -11,6 +11,7 @@ from typing import cast
 from bench.rewriters.alternatives import CAMPAIGN, KEY, BenchRecipient
 from tests.fakes import (
     InMemoryCampaignRepository,
+    InMemoryPersonalRecordRepository,
     InMemoryShortLinkRepository,
     InMemoryWorkspaceRepository,
 )
@@ -35,7 +36,9 @@ def prepare_message(content: str, *, liquid: bool = False) -> MessageRenderer:
         workspaces=workspaces,
         base_urls=FakeBaseUrls(),
         short_links=InMemoryShortLinkRepository(),
+        personal_records=InMemoryPersonalRecordRepository(),
         get_sealer=lambda: SEALER,
+        retention_days=400,
         now=lambda: NOW,
     )
     request = {

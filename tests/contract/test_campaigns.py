@@ -3,14 +3,16 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from tests.click_factory import CAMPAIGN, NOON, SENT, make_link_id
+from tests.dynamodb_tables import TemporaryTables
 from waypost.composition import Repositories
-from waypost.errors import AlreadyExists, InvalidRequest
-from waypost.ids import derive_campaign_id, derive_link_id, derive_workspace_id
-from waypost.models.campaign import LinkDefinition
+from waypost.errors import AlreadyExists, InvalidRequest, StoreUnavailable
+from waypost.ids import LinkId, derive_campaign_id, derive_link_id, derive_workspace_id
+from waypost.models.campaign import Link, LinkDefinition, RecipientMark
 from waypost.models.counters import TOTAL_COUNTER, CounterCell, link_counter_name
 from waypost.repositories.dynamodb.campaigns import DynamoCampaignRepository
 from waypost.repositories.dynamodb.counters import COUNTER_SHARDS
@@ -296,3 +298,127 @@ def test_headline_counts_of_a_sharded_campaign_are_summed(
         == mine.get_counts(CAMPAIGN).sent
         == COUNTER_SHARDS + 1
     )
+
+
+ADA, BEN = RecipientMark("a" * 32), RecipientMark("b" * 32)
+NO_PERSON = RecipientMark("d" * 32, expires=2**31)
+
+
+def build_personal(
+    url: str, only_for: RecipientMark | None, tag: str | None = None
+) -> LinkDefinition:
+    return LinkDefinition(f"tag:{tag}" if tag else f"url:{url}", url, tag, 1, only_for)
+
+
+def define(stores: Repositories, *definitions: LinkDefinition) -> list[LinkId]:
+    return stores.campaigns.define_links(CAMPAIGN, definitions, NOON)
+
+
+def get_definition(stores: Repositories, link: LinkId) -> LinkDefinition:
+    return stores.campaigns.find_links([link])[link].definition
+
+
+def list_recorded(stores: Repositories, mark: RecipientMark) -> set[LinkId]:
+    page = stores.personal_records.list_by_recipient(ACME, mark.hash, cursor=None, limit=10)
+    return {link for record in page.items for link in record.links}
+
+
+def test_links_of_one_person_are_recorded_and_erased(stores: Repositories) -> None:
+    urls = [f"https://e.com/?email=ada&n={n}" for n in range(3)]
+    links = define(stores, *(build_personal(url, ADA) for url in urls))
+    assert list_recorded(stores, ADA) == set(links)
+    assert not stores.campaigns.erase_link(links[0], BEN.hash)
+    assert stores.campaigns.erase_link(links[0], ADA.hash)
+    assert not stores.campaigns.erase_link(links[0], ADA.hash)
+    assert get_definition(stores, links[0]) == LinkDefinition("erased", "", None, 1)
+    assert get_definition(stores, links[1]).url == urls[1]
+
+
+def test_link_of_a_recipient_without_a_person_expires_and_is_not_recorded(
+    stores: Repositories,
+) -> None:
+    (link,) = define(stores, build_personal("https://e.com/?d=1", NO_PERSON))
+    assert list_recorded(stores, NO_PERSON) == set()
+    assert get_definition(stores, link).only_for == NO_PERSON
+
+
+def test_repeated_definition_of_the_same_recipient_stays_personal(stores: Repositories) -> None:
+    definition = build_personal("https://e.com/?email=ada", ADA)
+    assert define(stores, definition) == define(stores, definition)
+    (link,) = define(stores, definition)
+    assert stores.campaigns.erase_link(link, ADA.hash)
+
+
+@pytest.mark.parametrize("other", [BEN, NO_PERSON, None])
+@pytest.mark.parametrize("first", [ADA, NO_PERSON])
+def test_link_of_a_second_recipient_is_shared_for_ever(
+    stores: Repositories, first: RecipientMark, other: RecipientMark | None
+) -> None:
+    if other == first:
+        return
+    url = "https://e.com/sale?utm=1"
+    (link,) = define(stores, build_personal(url, first))
+    for mark in (other, first):
+        assert define(stores, build_personal(url, mark)) == [link]
+    assert get_definition(stores, link) == build_personal(url, None)
+    assert not stores.campaigns.erase_link(link, first.hash)
+
+
+def test_shared_link_stays_shared_if_a_single_recipient_has_it_later(stores: Repositories) -> None:
+    url = "https://e.com/sale"
+    (link,) = define(stores, build_personal(url, None))
+    assert define(stores, build_personal(url, ADA)) == [link]
+    assert not stores.campaigns.erase_link(link, ADA.hash)
+    assert list_recorded(stores, ADA) == set()
+
+
+def test_tagged_link_of_several_recipients_keeps_the_common_part_of_their_urls(
+    stores: Repositories,
+) -> None:
+    urls = {ADA: "https://e.com/u?n=1&email=ada", BEN: "https://e.com/u?n=1&email=ben"}
+    links = {define(stores, build_personal(url, mark, "cta"))[0] for mark, url in urls.items()}
+    (link,) = links
+    assert get_definition(stores, link) == build_personal("https://e.com/u?n=1", None, "cta")
+
+
+def test_erased_link_gets_another_id_when_it_is_defined_again(stores: Repositories) -> None:
+    definition = build_personal("https://e.com/?email=ada", ADA)
+    (link,) = define(stores, definition)
+    stores.campaigns.erase_link(link, ADA.hash)
+    (again,) = define(stores, definition)
+    assert again != link
+    assert get_definition(stores, again) == definition
+
+
+def test_link_erased_while_another_recipient_defines_it_gets_another_id(
+    dynamodb_stores: Repositories, tables: TemporaryTables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other recipient has read the definition when the first one is erased."""
+    url = "https://e.com/?shared"
+    (link,) = define(dynamodb_stores, build_personal(url, ADA))
+    other: Any = DynamoCampaignRepository(tables.client, tables.campaigns)
+    share = other._share_link
+
+    def erase_first(new: Link, stored: Any) -> Any:
+        dynamodb_stores.campaigns.erase_link(link, ADA.hash)
+        return share(new, stored)
+
+    monkeypatch.setattr(other, "_share_link", erase_first)
+    (again,) = other.define_links(CAMPAIGN, [build_personal(url, BEN)], NOON)
+    assert again != link
+    assert get_definition(dynamodb_stores, again).url == url
+
+
+def test_interruption_before_a_personal_link_is_stored_leaves_its_record(
+    dynamodb_stores: Repositories, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Link) -> Any:
+        raise StoreUnavailable("away")
+
+    definition = build_personal("https://e.com/?email=ada", ADA)
+    with monkeypatch.context() as patch:
+        patch.setattr(dynamodb_stores.campaigns, "_put_link", fail)
+        with pytest.raises(StoreUnavailable):
+            define(dynamodb_stores, definition)
+    recorded = list_recorded(dynamodb_stores, ADA)
+    assert set(define(dynamodb_stores, definition)) == recorded

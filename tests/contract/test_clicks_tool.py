@@ -27,7 +27,7 @@ class Events:
 
 @pytest.fixture(autouse=True)
 def stack(tables: TemporaryTables, monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable in ("clicks", "campaigns", "workspaces"):
+    for variable in ("clicks", "campaigns", "workspaces", "short_links"):
         monkeypatch.setenv(f"{variable.upper()}_TABLE", getattr(tables, variable))
     monkeypatch.setenv("EVENT_BUS", "clicks")
     made = {"dynamodb": tables.client, "events": Events()}
@@ -89,7 +89,9 @@ def test_a_person_is_erased_and_figures_stay(
     clicks.main(["--env", "dev", "replay", str(file)])
     before = dynamodb_stores.campaigns.get_counts(CAMPAIGN)
     assert clicks.main(["--env", "dev", "erase", "acme", "erika"]) == 0
-    assert "3 clicks in 1 campaigns are anonymous now" in capsys.readouterr().out
+    assert (
+        "3 clicks in 1 campaigns are anonymous now, 0 links are erased" in capsys.readouterr().out
+    )
     assert dynamodb_stores.campaigns.get_counts(CAMPAIGN) == before
     assert "erika" not in str(list(dynamodb_stores.clicks.scan_by_campaign(CAMPAIGN)))
     assert clicks.main(["--env", "dev", "recount", "acme", "spring-sale"]) == 0

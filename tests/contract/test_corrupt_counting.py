@@ -10,7 +10,6 @@ import pytest
 from tests.click_factory import CAMPAIGN, NOON, make_click, make_link_id
 from tests.contract.item_changes import change_attributes
 from tests.dynamodb_tables import TemporaryTables
-from tests.fakes import InMemoryMessageRepository
 from tests.tally_factory import create_tally
 from waypost.composition import Repositories
 from waypost.errors import CorruptItem, CorruptItemSet
@@ -224,9 +223,7 @@ def test_repeated_opt_out_replaces_a_corrupt_one(
 def test_erasure_replaces_a_corrupt_opt_out(stores: Repositories, tables: TemporaryTables) -> None:
     opt_out(stores, tables, {"salt": None})
     stores.clicks.record(make_click("a"))
-    erasing = Erasure(
-        stores.clicks, stores.recipients, stores.workspaces, InMemoryMessageRepository()
-    )
+    erasing = Erasure(stores, scans_tables=True)
     erased = erasing.erase(ACME, "p1", NOON)
     assert (erased.clicks, erased.is_complete) == (1, True)
 

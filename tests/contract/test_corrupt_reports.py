@@ -9,7 +9,6 @@ import pytest
 from tests.click_factory import NOON, make_click
 from tests.contract.item_changes import change_attributes
 from tests.dynamodb_tables import TemporaryTables
-from tests.fakes import InMemoryMessageRepository
 from tests.tally_factory import create_tally
 from tests.workspace_harness import build_link_definition
 from waypost.composition import Repositories
@@ -72,13 +71,7 @@ def people(stores: Repositories) -> PeopleReportService:
 
 @pytest.fixture
 def erasing(stores: Repositories) -> Erasure:
-    return Erasure(
-        stores.clicks,
-        stores.recipients,
-        stores.workspaces,
-        InMemoryMessageRepository(),
-        stores.campaigns,
-    )
+    return Erasure(stores)
 
 
 def build_campaign_id(name: str) -> CampaignId:
@@ -269,7 +262,7 @@ def test_erasure_is_not_complete_while_a_click_is_corrupt(
     damaged = make_click("spring-0", link=links["spring"][0])
     change_attributes(tables, tables.clicks, damaged.key, agent=None)
     with pytest.raises(
-        CorruptItem, match=rf"clicks of the person in workspace {ACME}: corrupt items \(1\)"
+        CorruptItem, match=rf"data of the person in workspace {ACME}: corrupt items \(1\)"
     ):
         erasing.erase(ACME, "p1", NOON)
     page = stores.clicks.list_by_person(ACME, "p1", cursor=None, limit=50)

@@ -10,7 +10,6 @@ import pytest
 
 from tests.click_factory import CAMPAIGN, NOON, make_click
 from tests.contract.corrupt_settings import CORRUPT_SETTINGS, store_settings_text
-from tests.fakes import InMemoryMessageRepository
 from tests.tally_factory import create_tally
 from waypost.api.workspace_settings import SettingsChange, WorkspaceSettingsService
 from waypost.clicks.settings_cache import FAIL_CLOSED_SETTINGS, SettingsCache
@@ -167,9 +166,7 @@ def test_erasure_ignores_corrupt_settings_and_keeps_verdicts(stores: Repositorie
     before = stores.campaigns.get_counts(CAMPAIGN)
     assert before.total.human == 2
     store_settings_text(stores.workspaces, ACME, "acme", CORRUPT_SETTINGS["machine_threshold"])
-    erasing = Erasure(
-        stores.clicks, stores.recipients, stores.workspaces, InMemoryMessageRepository()
-    )
+    erasing = Erasure(stores, scans_tables=True)
     assert erasing.erase(ACME, "erika", NOON).is_complete
     assert stores.campaigns.get_counts(CAMPAIGN) == before
 

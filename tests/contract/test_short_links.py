@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -73,3 +74,54 @@ def test_destination_is_stored_by_digest_and_workspace(
     assert short_links.get_destination(ACME, kept.digest) == kept.href
     assert short_links.get_destination(derive_workspace_id("other"), kept.digest) is None
     assert short_links.get_destination(ACME, "00" * 16) is None
+
+
+DESTINATION = LongDestination(ACME, "https://example.com/?email=ada", recipient="a" * 32)
+
+
+def test_destination_of_one_recipient_is_deleted_with_them(
+    short_links: ShortLinkRepository,
+) -> None:
+    short_links.add_destinations([DESTINATION, DESTINATION])
+    assert not short_links.delete_destination(ACME, DESTINATION.digest, "b" * 32)
+    assert short_links.get_destination(ACME, DESTINATION.digest) == DESTINATION.href
+    assert short_links.delete_destination(ACME, DESTINATION.digest, "a" * 32)
+    assert short_links.get_destination(ACME, DESTINATION.digest) is None
+    assert not short_links.delete_destination(ACME, DESTINATION.digest, "a" * 32)
+    short_links.add_destinations([DESTINATION])
+    assert short_links.get_destination(ACME, DESTINATION.digest) == DESTINATION.href
+
+
+@pytest.mark.parametrize("other", ["b" * 32, None])
+def test_destination_of_two_recipients_is_not_deleted(
+    short_links: ShortLinkRepository, other: str | None
+) -> None:
+    shared = replace(DESTINATION, recipient=other)
+    for destination in (DESTINATION, shared, DESTINATION):
+        short_links.add_destinations([destination])
+    assert not short_links.delete_destination(ACME, DESTINATION.digest, "a" * 32)
+    assert short_links.get_destination(ACME, DESTINATION.digest) == DESTINATION.href
+
+
+def test_destination_without_a_mark_is_not_deleted(short_links: ShortLinkRepository) -> None:
+    short_links.add_destinations([replace(DESTINATION, recipient=None)])
+    short_links.add_destinations([DESTINATION])
+    assert not short_links.delete_destination(ACME, DESTINATION.digest, "a" * 32)
+
+
+def test_expiry_of_a_destination_is_extended_and_ends_when_it_is_shared(dynamodb: Any) -> None:
+    with temporary_table(dynamodb, "ShortLinksTable") as name:
+        short_links = Repositories(dynamodb, TableNames(short_links=name)).short_links
+        for expires in (1_900_000_000, 1_950_000_000):
+            short_links.add_destinations([replace(DESTINATION, expires=expires)])
+            (item,) = dynamodb.scan(TableName=name)["Items"]
+            assert item["expires"] == {"N": str(expires)}
+        short_links.add_destinations([replace(DESTINATION, recipient="b" * 32)])
+        (item,) = dynamodb.scan(TableName=name)["Items"]
+        assert item.keys() == {"pk", "href"}
+
+
+def test_deleted_short_link_is_unknown(short_links: ShortLinkRepository) -> None:
+    short_links.add([LINK])
+    assert [short_links.delete(LINK.code) for _ in range(2)] == [True, False]
+    assert short_links.get(LINK.code) is None

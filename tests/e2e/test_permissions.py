@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from random import Random
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
@@ -22,10 +23,12 @@ from local.iam_policies import PermissionUse, PolicyStatement, parse_policy
 from local.stack import TEMPLATE, EmbeddedStack
 from tests.e2e.conftest import Http
 from tests.e2e.role_policies import load_role_policy, remove_statement
+from waypost.ids import derive_campaign_id, derive_workspace_id
+from waypost.models.campaign import PersonalRecord, recipient_hash
 from waypost.models.recipient import MAX_INLINE_CLICKS
 
 BROWSER = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Version/18.0 Safari/605.1.15"
-HREF = "https://example.com/?q=" + "x" * 2_500  # does not fit into a link
+HREF = "https://example.com/?q=" + Random(1).randbytes(1_500).hex()  # does not fit into a link
 MAIL = {
     "workspace": "w",
     "campaign": "c",
@@ -120,6 +123,8 @@ class Scenario:
         """Opt a person out and in again, with clicks, then erase the person."""
         person = f"{self.path}/people/ada"
         (link, *_) = self.send({"html": MESSAGE}, campaign="left")
+        self.share_destination()
+        self.record_short_link_without_expiry()
         assert self.ask("PUT", f"{person}/opt-out").json()["opted_out"]
         self.follow(link)
         assert self.stack.wait_until_counted()
@@ -136,6 +141,22 @@ class Scenario:
         assert 0 < erased["again_in"] <= 90
         assert self.ask("GET", f"{self.path}/campaigns").json() == before
         self.ask("GET", f"{person}/activity", status=404)
+
+    def share_destination(self) -> None:
+        """Send a message with a long destination to two people, one after the other."""
+        html = f'<a href="{HREF}&shared=1">b</a>'
+        for person in ("ada", "ben"):
+            recipients = [{"delivery": f"d-{person}", "person": person}]
+            self.send({"html": html}, campaign="shared", recipients=recipients)
+
+    def record_short_link_without_expiry(self) -> None:
+        """Store the record of a short link of ada, long ago."""
+        campaign = derive_campaign_id(self.workspace, "left")
+        recipient = recipient_hash(derive_workspace_id(self.workspace), "p:ada")
+        record = PersonalRecord(campaign=campaign, recipient=recipient, written=0, codes=["x"])
+        self.stack.cloud.client("dynamodb").put_item(
+            TableName=self.stack.ref("CampaignsTable"), Item=record.to_item()
+        )
 
     def report(self) -> None:
         campaign = f"{self.path}/campaigns/c"

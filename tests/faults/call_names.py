@@ -18,6 +18,7 @@ _NAMES_BY_PARTITION: Mapping[str, str | Mapping[str, str]] = {
     "I": "idempotency key",
     "R": {"!": "outbox entry", "~": "overflow item"},
     "D": "claim",
+    "P": "personal record",
 }
 _NAMES_BY_TABLE = {"clicks": "click"}
 
@@ -44,6 +45,9 @@ def _name_items(operation: str, parameters: Mapping[str, Any]) -> Iterator[str]:
         for action in parameters["TransactItems"]:
             [write] = action.values()
             yield _name_item(write["TableName"], write.get("Item") or write["Key"])
+    elif operation == "BatchWriteItem":
+        for table, writes in parameters["RequestItems"].items():
+            yield from (_name_item(table, write["PutRequest"]["Item"]) for write in writes)
     elif operation == "BatchGetItem":
         for table, table_request in parameters["RequestItems"].items():
             yield from (_name_item(table, key) for key in table_request["Keys"])

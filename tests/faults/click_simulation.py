@@ -19,7 +19,7 @@ from typing import Any
 from aws_lambda_powertools.logging import Logger
 
 from tests.click_factory import CAMPAIGN, CHROME, FIREFOX, NOON, SAFARI, make_link_id
-from tests.fakes import InMemoryMessageRepository, InMemoryShortLinkRepository
+from tests.fakes import InMemoryShortLinkRepository, create_in_memory_repositories
 from tests.faults.faulty_proxy import FaultyProxy, ProcessKilled, RandomFaults
 from waypost.bot_detection.bursts import find_burst_signals
 from waypost.bot_detection.scoring import (
@@ -275,13 +275,11 @@ class FaultSimulation:
 
     def erase_person(self, person: str) -> None:
         """Erase a person, repeated until it succeeds; later if the table is unavailable."""
-        erasure = Erasure(
-            self.clicks,
-            self.recipients,
-            self.workspaces,
-            InMemoryMessageRepository(),
-            sleep=lambda _: None,
-        )
+        repositories = create_in_memory_repositories()
+        repositories.clicks = self.clicks
+        repositories.recipients = self.recipients
+        repositories.workspaces = self.workspaces
+        erasure = Erasure(repositories, scans_tables=True, sleep=lambda _: None)
         while not self.clicks.is_down:
             try:
                 if erasure.erase(extract_workspace_id(CAMPAIGN), person, NOON).is_complete:

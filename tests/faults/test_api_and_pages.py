@@ -9,6 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from random import Random
@@ -25,9 +26,21 @@ from tests.faults.fake_cloud import SECRET, FakeCloud, get_repositories
 from tests.faults.fault_injector import fault_schedules
 from tests.faults.invariants import FAULT_SEED, SOAK_ROUNDS
 from tests.faults.promises import find_missing_promises, list_calls
-from waypost.composition import ApiServices, build_page_service, build_tally_service
+from waypost.composition import (
+    ApiServices,
+    Repositories,
+    build_page_service,
+    build_tally_service,
+)
 from waypost.ids import derive_workspace_id
-from waypost.models.campaign import LinkDefinition, SentMessage
+from waypost.models.campaign import (
+    LinkDefinition,
+    PersonalRecord,
+    RecipientMark,
+    SentMessage,
+    recipient_hash,
+)
+from waypost.models.short_link import LongDestination, ShortLink
 from waypost.models.tracking_domain import create_domain
 from waypost.reports.share_links import ShareScope, ShareSigner
 from waypost.tokens.keyring import KeySchedule
@@ -76,7 +89,8 @@ WRITES = [
     ApiRequest(f"PUT {WORKSPACE}/people/{{person}}/opt-out"),
     ApiRequest(f"DELETE {WORKSPACE}/people/{{person}}/opt-out", NAMES | {"person": "left"}),
     ApiRequest(
-        f"DELETE {WORKSPACE}/people/{{person}}", tables=("workspaces", "campaigns", "clicks")
+        f"DELETE {WORKSPACE}/people/{{person}}",
+        tables=("workspaces", "campaigns", "clicks", "short-links"),
     ),
     ApiRequest(
         f"POST {WORKSPACE}/shares",
@@ -148,6 +162,21 @@ def create_campaign() -> None:
     for one in clicks:
         repositories.clicks.record(one)
     build_tally_service(repositories, None).count_clicks(clicks)
+    store_personal_data(repositories)
+
+
+def store_personal_data(repositories: Repositories) -> None:
+    """Store a link, a destination and a short link that only p1 has, an hour ago."""
+    mark = RecipientMark(recipient_hash(ACME, "p:p1"))
+    definition = LinkDefinition("url:own", "https://e.com/?p1@example.com", None, 3, mark)
+    links = repositories.campaigns.define_links(CAMPAIGN, [definition], NOON)
+    destination = LongDestination(ACME, "https://e.com/?p1@example.com", mark.hash)
+    repositories.short_links.add_destinations([destination])
+    repositories.short_links.add([ShortLink("BCDFGHJKLMNP", "p1/token", None)])
+    written = int(NOON.timestamp()) - 3_600
+    record = PersonalRecord(campaign=CAMPAIGN, recipient=mark.hash, written=written, links=links)
+    others = replace(record, links=(), destinations=[destination.digest], codes=["BCDFGHJKLMNP"])
+    repositories.personal_records.add([record, others])
 
 
 def send(api: ModuleType, request: ApiRequest) -> Answer:
@@ -366,6 +395,7 @@ def check_stored(cloud: FakeCloud, request: ApiRequest, expected: HealthyRun) ->
         assert stored == expected.after
     else:
         assert "p:p1" not in str(stored)
+        assert "p1@example.com" not in str(stored)
         assert len(stored) == len(expected.after)
 
 

@@ -30,7 +30,10 @@ READ: dict[str, tuple[type[FunctionConfig], ...]] = {
     "VerifyDomainsFunction": (DomainConfig, VerifyDomainsConfig),
 }
 THROUGH_SERVICES = {"ApiFunction", "PagesFunction"}
-UNSET = {("PagesFunction", "EVENT_BUS")}  # it publishes no domain events
+UNSET = {
+    ("PagesFunction", "EVENT_BUS"),  # it publishes no domain events
+    ("PagesFunction", "SHORT_LINKS_TABLE"),  # it erases no one
+}
 FOR_CLOUDFORMATION = {
     (
         "RedirectFunction",

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.click_factory import CAMPAIGN, NOON
-from tests.fakes import InMemoryMessageRepository, create_in_memory_repositories
+from tests.fakes import create_in_memory_repositories
 from tests.property.click_strategies import recipient_clicks, split_into_batches
 from tests.tally_factory import create_tally
 from waypost.composition import Repositories
@@ -47,12 +47,7 @@ class ReclassificationModel:
         self.look()
 
     def erase(self) -> None:
-        erasing = Erasure(
-            self.stores.clicks,
-            self.stores.recipients,
-            self.stores.workspaces,
-            InMemoryMessageRepository(),
-        )
+        erasing = Erasure(self.stores, scans_tables=True)
         assert erasing.erase(extract_workspace_id(CAMPAIGN), "p1", NOON).is_complete
         self.look()
 

@@ -17,7 +17,11 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from tests.click_factory import make_click
 from tests.colliding_names import COLLIDING, OWNER
 from tests.dynamodb_tables import load_stack_template
-from tests.fakes import InMemoryObjectStore, InMemoryShortLinkRepository
+from tests.fakes import (
+    InMemoryObjectStore,
+    InMemoryPersonalRecordRepository,
+    InMemoryShortLinkRepository,
+)
 from tests.lambda_handlers import LambdaContext, build_api_event, load_function
 from tests.rewrite_harness import NOW, FakeBaseUrls
 from tests.tally_factory import create_tally
@@ -167,7 +171,9 @@ def empty_stack(monkeypatch: pytest.MonkeyPatch) -> Stack:
         workspaces=stores.settings,
         base_urls=FakeBaseUrls(),
         short_links=InMemoryShortLinkRepository(),
+        personal_records=InMemoryPersonalRecordRepository(),
         get_sealer=lambda: TokenSealer(stores.keyring),
+        retention_days=400,
         now=lambda: NOW,
     )
     monkeypatch.setattr(modules["api"], "services", stores.create_services())

@@ -9,6 +9,7 @@ from waypost.urls import (
     check_destination,
     clean_href,
     get_authority,
+    get_common_url,
     get_host,
     get_scheme,
     to_ascii_url,
@@ -157,3 +158,29 @@ def test_scheme_and_host_are_in_lower_case():
     assert get_authority("https://u@E.com:8080/x") == "e.com:8080"
     assert get_host("https://u@E.com:8080/x") == "e.com"
     assert get_host("mailto:a@b.c") is None
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "common"),
+    [
+        ("https://e.com/u?email=ada", "https://e.com/u?email=ben", "https://e.com/u"),
+        ("https://e.com/u?n=1&email=a", "https://e.com/u?n=1&email=b", "https://e.com/u?n=1"),
+        ("https://e.com/u?n=1", "https://e.com/u?n=1&email=b", "https://e.com/u?n=1"),
+        ("https://e.com/u?n=1", "https://e.com/u?n=12", "https://e.com/u"),
+        ("https://e.com/ada/home", "https://e.com/anna/home", "https://e.com/"),
+        ("https://e.com/u/ada", "https://e.com/u", "https://e.com/u"),
+        ("https://e.com#ada", "https://e.com#ben", "https://e.com"),
+        ("https://e.com", "https://e.com/x", "https://e.com"),
+        ("https://ada.e.com/", "https://ben.e.com/", ""),
+        ("https://e.com/", "https://e.com.evil/", ""),
+        ("https://e.com/", "http://e.com/", ""),
+        ("mailto:ada@e.com", "mailto:ada@f.com", ""),
+        ("", "https://e.com/", ""),
+        ("https://e.com/x", "https://e.com/x", "https://e.com/x"),
+    ],
+)
+def test_common_part_of_two_urls_ends_with_a_whole_part(
+    first: str, second: str, common: str
+) -> None:
+    assert get_common_url(first, second) == common
+    assert get_common_url(second, first) == common

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from waypost.repositories.dynamodb.client import DynamoClient
     from waypost.repositories.messages import MessageRepository
     from waypost.repositories.objects import ObjectStore
+    from waypost.repositories.personal_records import PersonalRecordRepository
     from waypost.repositories.recipients import RecipientRepository
     from waypost.repositories.short_links import ShortLinkRepository
     from waypost.repositories.workspaces import WorkspaceRepository
@@ -118,6 +119,12 @@ class Repositories:
         from waypost.repositories.dynamodb.recipients import DynamoRecipientRepository
 
         return DynamoRecipientRepository(self._client, self._tables.campaigns)
+
+    @cached_property
+    def personal_records(self) -> PersonalRecordRepository:
+        from waypost.repositories.dynamodb.personal_records import DynamoPersonalRecordRepository
+
+        return DynamoPersonalRecordRepository(self._client, self._tables.campaigns)
 
     @cached_property
     def messages(self) -> MessageRepository:
@@ -242,9 +249,11 @@ def build_rewrite_service(
         workspaces=repositories.workspaces,
         base_urls=base_urls,
         short_links=repositories.short_links,
+        personal_records=repositories.personal_records,
         get_sealer=get_sealer,
+        retention_days=retention_days,
         now=now,
-        message_archive=MessageArchive(repositories.messages, retention_days),
+        message_archive=MessageArchive(repositories.messages),
     )
 
 
@@ -358,13 +367,7 @@ class ApiServices:
         from waypost.privacy.erasure import Erasure
         from waypost.privacy.requests import PrivacyRequests
 
-        erasure = Erasure(
-            clicks=self.repositories.clicks,
-            recipients=self.repositories.recipients,
-            workspaces=self.repositories.workspaces,
-            messages=self.repositories.messages,
-            campaign_index=self.repositories.campaigns,
-        )
+        erasure = Erasure(self.repositories)
         return PrivacyRequests(
             self.repositories.workspaces,
             erasure,

@@ -45,12 +45,15 @@ class FunctionConfig:
 
 @dataclass(frozen=True, slots=True)
 class ReportConfig(FunctionConfig):
-    """Configuration of reports, as JSON or as pages."""
+    """Configuration of reports, as JSON or as pages. Only the JSON API erases people, for which it
+    needs ``short_links_table``.
+    """
 
     clicks_table: str
     campaigns_table: str
     workspaces_table: str
     keyring_secret: str
+    short_links_table: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@
     │   ├── UnknownVersion         correctly signed by a newer version of the software
     │   ├── MalformedToken         unreadable, signed or not
     │   ├── UnknownShortLink       a code that was never issued, or is deleted
-    │   └── ExpiredShortLink       a code after its expiry
+    │   ├── ExpiredShortLink       a code after its expiry
+    │   └── MissingDestination     a link whose stored destination was deleted
     ├── UnsafeDestination          a destination that is never signed nor redirected to
     ├── CdnRequestRejected         the CDN rejects a tracking domain
     │   └── HostnameInUse          another distribution serves the host already
@@ -173,6 +174,12 @@ class ExpiredShortLink(TokenError):
     """Raised when a short link is followed after its expiry."""
 
     reason = "expired"
+
+
+class MissingDestination(TokenError):
+    """Raised when a link refers to a stored destination that was deleted."""
+
+    reason = "destination"
 
 
 class UnsafeDestination(WaypostError):

@@ -65,6 +65,7 @@ _BASE_DIGITS = {
     16: frozenset("0123456789abcdefABCDEF"),
 }
 _NON_HEADER_PATTERN = re.compile(r" +|[^\x00-\x7f]+")
+_URL_PART_END_PATTERN = re.compile(r"[/?#&]")
 
 
 @dataclass(slots=True)  # frozen takes three times as long, for about 40 hrefs a message
@@ -184,6 +185,25 @@ def to_ascii_host(name: str) -> str:
 
 def _percent_encode(text: str) -> str:
     return _NON_HEADER_PATTERN.sub(lambda match: quote(match[0], safe=""), text)
+
+
+def get_common_url(first: str, second: str) -> str:
+    """Return the beginning that two URLs have in common, up to the end of a path segment or of a
+    query parameter; empty if they do not even share their host.
+    """
+    pairs = enumerate(zip(first, second, strict=False))
+    common = first[: next((n for n, (a, b) in pairs if a != b), min(len(first), len(second)))]
+    rests = {url[len(common) : len(common) + 1] for url in (first, second)}
+    if rests <= set("/?#&") | {""}:
+        return common if _has_whole_host(common + "/") else ""
+    ends = [match.end() for match in _URL_PART_END_PATTERN.finditer(common)]
+    common = common[: ends[-1]] if ends else ""
+    return common.rstrip("?#&") if _has_whole_host(common) else ""
+
+
+def _has_whole_host(url: str) -> bool:
+    match = _AUTHORITY_PATTERN.match(url)
+    return bool(match and match[1] and match.end() < len(url))
 
 
 def check_destination(href: str, schemes: Collection[str] = ()) -> None:

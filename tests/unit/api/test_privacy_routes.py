@@ -55,7 +55,8 @@ def test_clicks_after_an_opt_out_are_counted_without_the_person(api, workspace, 
 
 def test_erasure_removes_the_person_and_changes_no_figure(api, workspace, link):
     before = api(CAMPAIGN, campaign="spring")
-    erased = {"done": False, "clicks": 2, "campaigns": 1, "again_in": 90, "searched": SEARCHED}
+    answer = {"clicks": 2, "campaigns": 1, "links": 0, "searched": SEARCHED}
+    erased = {"done": False, "again_in": 90, **answer}
     assert api(f"DELETE {PERSON}", person=ERIKA) == (202, erased)
     assert api(CAMPAIGN, campaign="spring") == before
     assert api(f"GET {PERSON}/activity", person=ERIKA)[0] == 404
@@ -63,7 +64,7 @@ def test_erasure_removes_the_person_and_changes_no_figure(api, workspace, link):
     assert api(f"GET {OPT_OUT}", person=ERIKA)[1]["opted_out"] is True
     workspace.now += IN_FLIGHT_WINDOW
     again = api(f"DELETE {PERSON}", person=ERIKA)
-    done = {"done": True, "clicks": 0, "campaigns": 0, "again_in": 0, "searched": SEARCHED}
+    done = {"done": True, "again_in": 0, **answer, "clicks": 0, "campaigns": 0}
     assert again == (200, done)
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from tests.fakes import (
     InMemoryCampaignRepository,
     InMemoryDomainRepository,
+    InMemoryPersonalRecordRepository,
     InMemoryShortLinkRepository,
     InMemoryWorkspaceRepository,
 )
@@ -34,7 +35,9 @@ class MessageRewriter:
             workspaces=InMemoryWorkspaceRepository(),
             base_urls=DomainBaseUrlResolver(self.domains, ADDRESS),
             short_links=InMemoryShortLinkRepository(),
+            personal_records=InMemoryPersonalRecordRepository(),
             get_sealer=lambda: SEALER,
+            retention_days=400,
             now=lambda: datetime(2026, 11, 21, tzinfo=UTC),
         )
 

@@ -17,11 +17,10 @@ from waypost.errors import StoreUnavailable
 from waypost.ids import derive_campaign_id, extract_workspace_id
 from waypost.maintenance.recount import RecountService
 from waypost.maintenance.replay import replay_clicks
-from waypost.models.campaign import MessageAbsence, SentMessage
+from waypost.models.campaign import MessageAbsence, SentMessage, recipient_hash
 from waypost.models.click import Click
 from waypost.models.counters import TOTAL_COUNTER, CounterCell, Figure
 from waypost.models.recipient import MAX_INLINE_CLICKS
-from waypost.models.workspace import recipient_hash
 from waypost.privacy.erasure import OVERFLOW_ITEMS_PER_STEP, Erasure
 from waypost.repositories.recipients import Commit
 from waypost.tally.service import LateClickRecorder, TallyService
@@ -267,7 +266,7 @@ def test_replayed_click_that_was_counted_before_its_opt_out_is_not_stored_again(
 
 @pytest.fixture
 def erasure(stores: Repositories) -> Erasure:
-    return Erasure(stores.clicks, stores.recipients, stores.workspaces, InMemoryMessageRepository())
+    return Erasure(stores, scans_tables=True)
 
 
 def find_traces(stores: Repositories, person: str) -> list[object]:
@@ -389,7 +388,7 @@ def test_repeated_opt_out_and_erasure_keep_one_alias(
 
 
 def test_erasure_deletes_messages_of_one_recipient(stores: Repositories) -> None:
-    messages = InMemoryMessageRepository(NOON.timestamp)
+    stores.messages = messages = InMemoryMessageRepository(NOON.timestamp)
     messages.add(
         SentMessage(
             campaign=CAMPAIGN,
@@ -399,6 +398,6 @@ def test_erasure_deletes_messages_of_one_recipient(stores: Repositories) -> None
             recipient=recipient_hash(ACME, "p:erika"),
         )
     )
-    erasure = Erasure(stores.clicks, stores.recipients, stores.workspaces, messages)
+    erasure = Erasure(stores, scans_tables=True)
     assert erasure.erase(ACME, "erika", NOON).is_complete
     assert messages.get(CAMPAIGN) is MessageAbsence.ERASED

@@ -16,12 +16,25 @@ from tests.dynamodb_tables import TEMPLATE_PATH
 from tests.fakes import InMemoryMessageRepository, create_in_memory_repositories
 from tests.tally_factory import create_tally
 from waypost.composition import Repositories
-from waypost.errors import WriteConflict
-from waypost.ids import CampaignId, derive_campaign_id, extract_workspace_id
+from waypost.errors import StoreUnavailable, WriteConflict
+from waypost.ids import (
+    CampaignId,
+    LinkId,
+    derive_campaign_id,
+    derive_link_id,
+    extract_workspace_id,
+)
 from waypost.maintenance.recount import RecountService
-from waypost.models.campaign import MessageAbsence, SentMessage
+from waypost.models.campaign import (
+    LinkDefinition,
+    MessageAbsence,
+    PersonalRecord,
+    RecipientMark,
+    SentMessage,
+    recipient_hash,
+)
 from waypost.models.recipient import MAX_INLINE_CLICKS
-from waypost.models.workspace import recipient_hash
+from waypost.models.short_link import LongDestination, ShortLink
 from waypost.privacy.erasure import (
     CAMPAIGNS_PER_PAGE,
     CLICKS_PER_PAGE,
@@ -40,20 +53,17 @@ class PrivacyHarness:
     """Stores in memory, and the use case over them. Each look at the clock takes ``ticks``."""
 
     def __init__(self) -> None:
-        self.stores: Repositories = create_in_memory_repositories()
-        self.messages = InMemoryMessageRepository(NOON.timestamp)
+        self.stores: Repositories = create_in_memory_repositories(NOON.timestamp)
+        self.stores.messages = self.messages = InMemoryMessageRepository(NOON.timestamp)
         self.ticks = 0.0
         self.now = NOON
         self.audited: list[tuple[str, str, str]] = []
 
     def forgetting(self) -> PrivacyRequests:
         stores, clock = self.stores, count()
-        listed = stores.campaigns
         return PrivacyRequests(
             workspaces=stores.workspaces,
-            erasure=Erasure(
-                stores.clicks, stores.recipients, stores.workspaces, self.messages, listed
-            ),
+            erasure=Erasure(stores),
             now=lambda: self.now,
             monotonic=lambda: next(clock) * self.ticks,
         )
@@ -179,7 +189,7 @@ def test_each_request_continues_the_erasure(harness: PrivacyHarness) -> None:
     erasing = harness.forgetting().erasure
     left = []
     for _ in range(50):
-        erasing.erase(ACME, ERIKA, NOON, late_after(3))  # one step each
+        erasing.erase(ACME, ERIKA, NOON, late_after(4))  # one page of clicks each
         page = harness.stores.clicks.list_by_person(ACME, ERIKA, cursor=None, limit=1_000)
         left.append(len(page.items))
     assert sorted(set(left), reverse=True) == [300, 200, 100, 0]
@@ -264,8 +274,7 @@ def test_unlisted_campaign_with_expired_clicks_is_found_by_a_scan(harness: Priva
     harness.click(unlisted, 1)
     harness.stores.clicks = create_in_memory_repositories().clicks
     assert harness.forgetting().erase("acme", ERIKA, harness.audit).campaigns == 0
-    erasing = harness.forgetting().erasure
-    whole = Erasure(erasing.clicks, erasing.recipients, erasing.workspaces, erasing.messages)
+    whole = Erasure(harness.stores, scans_tables=True)
     assert whole.erase(ACME, ERIKA, NOON).campaigns == 1
     assert not list(harness.traces(unlisted))
 
@@ -295,3 +304,101 @@ def test_contended_row_and_its_clicks_are_left_for_the_next_call(
     assert erasing.erase(ACME, ERIKA, NOON).is_complete
     assert not list(harness.traces(campaign))
     assert harness.stores.campaigns.get_counts(campaign) == before
+
+
+def store_personal_data(harness: PrivacyHarness, campaign: CampaignId) -> LinkId:
+    """Store a link, a destination and a short link without expiry, of Erika alone."""
+    mark = RecipientMark(recipient_hash(ACME, f"p:{ERIKA}"))
+    url = f"https://e.com/?email={ERIKA}"
+    (link,) = harness.stores.campaigns.define_links(
+        campaign, [LinkDefinition(f"url:{url}", url, None, 1, mark)], NOON
+    )
+    destination = LongDestination(ACME, url, recipient=mark.hash)
+    harness.stores.short_links.add_destinations([destination])
+    harness.stores.short_links.add([ShortLink("BCDFGHJKLMNP", "token/signature", None)])
+    record = PersonalRecord(
+        campaign=campaign,
+        recipient=mark.hash,
+        written=int(NOON.timestamp()),
+        destinations=[destination.digest],
+        codes=["BCDFGHJKLMNP"],
+    )
+    harness.stores.personal_records.add([record])
+    return link
+
+
+def list_records(harness: PrivacyHarness) -> list[PersonalRecord]:
+    recipient = recipient_hash(ACME, f"p:{ERIKA}")
+    records = harness.stores.personal_records
+    return list(records.list_by_recipient(ACME, recipient, cursor=None, limit=10).items)
+
+
+def test_links_and_destinations_of_the_person_are_erased(harness: PrivacyHarness) -> None:
+    campaign = harness.send("spring")
+    link = store_personal_data(harness, campaign)
+    erased = harness.forgetting().erase("acme", ERIKA, harness.audit)
+    assert (erased.links, erased.done, erased.again_in) == (3, False, 90)
+    assert ERIKA not in str(harness.stores.campaigns.list_links(campaign))
+    assert link in harness.stores.campaigns.find_links([link])
+    digest = LongDestination(ACME, f"https://e.com/?email={ERIKA}").digest
+    assert harness.stores.short_links.get_destination(ACME, digest) is None
+    assert harness.stores.short_links.get("BCDFGHJKLMNP") is None
+    harness.now += IN_FLIGHT_WINDOW
+    assert harness.forgetting().erase("acme", ERIKA, harness.audit).done
+    assert list_records(harness) == []
+
+
+def test_erasure_waits_for_a_rewrite_that_has_recorded_but_not_stored_its_links(
+    harness: PrivacyHarness,
+) -> None:
+    campaign = harness.send("spring")
+    harness.stores.workspaces.opt_out(ACME, ERIKA, NOON - 2 * IN_FLIGHT_WINDOW)
+    mark = RecipientMark(recipient_hash(ACME, f"p:{ERIKA}"))
+    definition = LinkDefinition("url:x", f"https://e.com/?email={ERIKA}", None, 1, mark)
+    link = derive_link_id(campaign, definition.identity)
+    written = int(NOON.timestamp()) - 30
+    record = PersonalRecord(campaign=campaign, recipient=mark.hash, written=written, links=[link])
+    harness.stores.personal_records.add([record])
+    first = harness.forgetting().erase("acme", ERIKA, harness.audit)
+    assert (first.links, first.done, first.again_in) == (0, False, 60)
+    harness.stores.campaigns.define_links(campaign, [definition], NOON)
+    harness.stores.personal_records.add([record])
+    harness.now += timedelta(seconds=60)
+    last = harness.forgetting().erase("acme", ERIKA, harness.audit)
+    assert (last.links, last.done) == (1, True)
+    assert list_records(harness) == []
+
+
+def test_erasure_continues_after_an_interruption_at_every_call(harness: PrivacyHarness) -> None:
+    campaign = harness.send("spring")
+    harness.click(campaign, 2)
+    store_personal_data(harness, campaign)
+    harness.now += IN_FLIGHT_WINDOW
+    short_links = harness.stores.short_links
+    for name in ("delete_destination", "delete"):
+        real = getattr(short_links, name)
+
+        def fail(*_: object) -> bool:
+            raise StoreUnavailable("away")
+
+        setattr(short_links, name, fail)
+        with pytest.raises(StoreUnavailable):
+            harness.forgetting().erase("acme", ERIKA, harness.audit)
+        setattr(short_links, name, real)
+    harness.now += IN_FLIGHT_WINDOW
+    assert harness.forgetting().erase("acme", ERIKA, harness.audit).done
+    assert short_links.get("BCDFGHJKLMNP") is None
+    assert list_records(harness) == []
+    assert not list(harness.traces(campaign))
+
+
+def test_link_that_others_have_too_survives_an_erasure(harness: PrivacyHarness) -> None:
+    campaign = harness.send("spring")
+    store_personal_data(harness, campaign)
+    url = f"https://e.com/?email={ERIKA}"
+    shared = LinkDefinition(f"url:{url}", url, None, 1)
+    harness.stores.campaigns.define_links(campaign, [shared], NOON)
+    harness.stores.short_links.add_destinations([LongDestination(ACME, url)])
+    erased = harness.forgetting().erase("acme", ERIKA, harness.audit)
+    assert erased.links == 1  # the short link
+    assert [link.definition for link in harness.stores.campaigns.list_links(campaign)] == [shared]

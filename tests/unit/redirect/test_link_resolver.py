@@ -11,6 +11,7 @@ from waypost.errors import (
     CorruptItem,
     ExpiredShortLink,
     MalformedToken,
+    MissingDestination,
     StoreUnavailable,
     TokenError,
     UnknownShortLink,
@@ -212,12 +213,13 @@ def test_missing_or_changed_destination_is_rejected(
     harness: RedirectHarness, token: ClickToken
 ) -> None:
     stored = long_token(harness, token, "https://example.com/?q=" + "x" * 4000)
-    with pytest.raises(MalformedToken):
+    with pytest.raises(MissingDestination):
         harness.redirect_service.handle_click(
             harness.sealer.seal(replace(stored, stored_digest="00" * 16)), make_request()
         )
-    key = (extract_workspace_id(token.link), str(stored.stored_digest))
-    harness.short_links._destinations[key] = "https://elsewhere.example/"
+    workspace = extract_workspace_id(token.link)
+    changed = LongDestination(workspace, "https://elsewhere.example/")
+    harness.short_links._destinations[workspace, str(stored.stored_digest)] = changed
     with pytest.raises(MalformedToken):
         harness.redirect_service.handle_click(harness.sealer.seal(stored), make_request())
 
@@ -237,7 +239,7 @@ def test_destination_of_another_workspace_is_not_resolved(
 ) -> None:
     stored = long_token(harness, token, "https://example.com/?q=" + "x" * 4000)
     elsewhere = "ffffffff" + token.link[8:]
-    with pytest.raises(MalformedToken):
+    with pytest.raises(MissingDestination):
         harness.redirect_service.handle_click(
             harness.sealer.seal(replace(stored, link=elsewhere)),  # type: ignore[arg-type]
             make_request(),

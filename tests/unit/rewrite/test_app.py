@@ -16,6 +16,7 @@ from tests.contract.corrupt_settings import CORRUPT_SETTINGS, store_settings_tex
 from tests.fakes import (
     InMemoryCampaignRepository,
     InMemoryObjectStore,
+    InMemoryPersonalRecordRepository,
     InMemoryShortLinkRepository,
     InMemoryWorkspaceRepository,
 )
@@ -54,7 +55,9 @@ def app(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
         workspaces=InMemoryWorkspaceRepository(),
         base_urls=FakeBaseUrls(),
         short_links=InMemoryShortLinkRepository(),
+        personal_records=InMemoryPersonalRecordRepository(),
         get_sealer=lambda: TokenSealer(Keyring((b"k" * 32,))),
+        retention_days=400,
         now=lambda: NOW,
     )
     monkeypatch.setattr(module, "rewrite_service", lambda: sending)

@@ -7,11 +7,11 @@ from tests.click_factory import CAMPAIGN
 from tests.fakes import InMemoryMessageRepository
 from waypost.errors import StoreUnavailable
 from waypost.ids import derive_campaign_id
-from waypost.models.campaign import MessageAbsence, SentMessage
+from waypost.models.campaign import MessageAbsence, RecipientMark, SentMessage
 from waypost.rewrite.message_archive import MessageArchive
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
-DAY = 86_400
+EXPIRES = int(NOW.timestamp()) + 86_400
 
 
 class CountingMessageRepository(InMemoryMessageRepository):
@@ -34,20 +34,20 @@ def store():
     return CountingMessageRepository()
 
 
-def keep(keeper, content, *, campaign=CAMPAIGN, recipient=None, days=None):
-    keeper.archive_message(campaign, content, recipient=recipient, retention_days=days, now=NOW)
+def keep(keeper, content, *, campaign=CAMPAIGN, recipient=None):
+    mark = RecipientMark(recipient) if recipient else None
+    keeper.archive_message(campaign, content, EXPIRES, mark)
 
 
-@pytest.mark.parametrize(("workspace", "days"), [(None, 400), (7, 7)])
-def test_message_is_archived_as_long_as_clicks(store, workspace, days):
-    keep(MessageArchive(store, 400), {"html": "<p>"}, days=workspace, recipient="0a")
+def test_message_is_archived_with_its_recipient_and_expiry(store):
+    keep(MessageArchive(store), {"html": "<p>"}, recipient="0a")
     kept = store.get(CAMPAIGN)
     assert (kept.html, kept.rendered, kept.recipient) == ("<p>", True, "0a")
-    assert kept.expires == int(NOW.timestamp()) + days * DAY
+    assert kept.expires == EXPIRES
 
 
 def test_message_is_written_once_per_campaign(store):
-    keeper = MessageArchive(store, 400)
+    keeper = MessageArchive(store)
     for _ in range(3):
         keep(keeper, {"html": "<p>"})
     keep(keeper, {"html": "<p>"}, campaign=derive_campaign_id("acme", "autumn"))
@@ -55,13 +55,13 @@ def test_message_is_written_once_per_campaign(store):
 
 
 def test_content_without_html_is_not_archived(store):
-    keep(MessageArchive(store, 400), {"text": "Hello"})
+    keep(MessageArchive(store), {"text": "Hello"})
     assert store.asked == 0
     assert store.get(CAMPAIGN) is MessageAbsence.NO_HTML
 
 
 def test_messages_of_two_recipients_are_written_once_each(store):
-    keeper = MessageArchive(store, 400)
+    keeper = MessageArchive(store)
     for recipient in ("0a", "0a", "1b", "0c", "1b"):
         keep(keeper, {"html": f"<p>{recipient}"}, recipient=recipient)
     assert store.asked == 2
@@ -73,7 +73,7 @@ def test_html_part_of_a_mime_message_is_archived(store):
     mime["subject"] = "Sale"
     mime.set_content("Hello")
     mime.add_alternative('<a href="https://example.com/ü">é</a>', subtype="html", cte="base64")
-    keep(MessageArchive(store, 400), {"mime": mime.as_string()})
+    keep(MessageArchive(store), {"mime": mime.as_string()})
     assert store.get(CAMPAIGN).html.strip() == '<a href="https://example.com/ü">é</a>'
 
 
@@ -90,18 +90,18 @@ def test_html_part_of_a_mime_message_is_archived(store):
     ],
 )
 def test_mime_message_without_readable_html_is_not_archived(store, mime, reason):
-    keep(MessageArchive(store, 400), {"mime": mime})
+    keep(MessageArchive(store), {"mime": mime})
     assert store.get(CAMPAIGN) is reason
 
 
 def test_empty_html_part_of_a_cut_mime_message_is_archived(store):
     mime = "Content-Type: multipart/alternative; boundary=x\r\n\r\n--x\r\nContent-Type: text/html"
-    keep(MessageArchive(store, 400), {"mime": mime})
+    keep(MessageArchive(store), {"mime": mime})
     assert store.get(CAMPAIGN).html == ""
 
 
 def test_message_that_cannot_be_archived_is_sent_and_counted(store, capsys, caplog):
-    keeper = MessageArchive(store, 400)
+    keeper = MessageArchive(store)
     store.down = True
     keep(keeper, {"html": "<p>"})
     assert '"MessageNotKept":1,"reason":"store"' in capsys.readouterr().out

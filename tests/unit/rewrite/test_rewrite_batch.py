@@ -10,8 +10,7 @@ import pytest
 from tests.message_harness import LINK, SEALER, MessageHarness, decode_links
 from waypost.errors import InvalidRequest, TooLarge
 from waypost.ids import derive_campaign_id, derive_workspace_id
-from waypost.models.campaign import SentMessage
-from waypost.models.workspace import recipient_hash
+from waypost.models.campaign import SentMessage, recipient_hash
 from waypost.rewrite.schemas import (
     MAX_MIME_BYTES,
     MAX_TEXT_BYTES,

@@ -6,6 +6,7 @@ import pytest
 
 from tests.fakes import (
     InMemoryCampaignRepository,
+    InMemoryPersonalRecordRepository,
     InMemoryShortLinkRepository,
     InMemoryWorkspaceRepository,
 )
@@ -33,7 +34,9 @@ class Pipeline:
             workspaces=self.workspaces,
             base_urls=FakeBaseUrls(),
             short_links=InMemoryShortLinkRepository(),
+            personal_records=InMemoryPersonalRecordRepository(),
             get_sealer=lambda: TokenSealer(self.keyring),
+            retention_days=400,
             now=lambda: NOW,
         )
 

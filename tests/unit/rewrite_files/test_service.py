@@ -11,6 +11,7 @@ import pytest
 from tests.fakes import (
     InMemoryCampaignRepository,
     InMemoryObjectStore,
+    InMemoryPersonalRecordRepository,
     InMemoryShortLinkRepository,
     InMemoryWorkspaceRepository,
 )
@@ -89,7 +90,9 @@ class FileHarness:
             workspaces=InMemoryWorkspaceRepository(),
             base_urls=FakeBaseUrls(),
             short_links=InMemoryShortLinkRepository(),
+            personal_records=InMemoryPersonalRecordRepository(),
             get_sealer=lambda: TokenSealer(KEYRING),
+            retention_days=400,
             now=lambda: NOW,
         )
 

@@ -9,6 +9,7 @@ import pytest
 from tests.fakes import (
     InMemoryCampaignRepository,
     InMemoryObjectStore,
+    InMemoryPersonalRecordRepository,
     InMemoryShortLinkRepository,
     InMemoryWorkspaceRepository,
 )
@@ -56,7 +57,9 @@ def run(
         workspaces=InMemoryWorkspaceRepository(),
         base_urls=FakeBaseUrls(),
         short_links=InMemoryShortLinkRepository(),
+        personal_records=InMemoryPersonalRecordRepository(),
         get_sealer=lambda: TokenSealer(KEYRING),
+        retention_days=400,
         now=lambda: NOW,
     )
     service = FileRewriteService(rewrite_service, objects, bucket, lambda: 1e4, lambda _, __: None)

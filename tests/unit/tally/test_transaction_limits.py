@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from tests.click_factory import CAMPAIGN, NOON, make_click, make_link_id
-from tests.fakes import InMemoryMessageRepository, create_in_memory_repositories
+from tests.fakes import create_in_memory_repositories
 from tests.tally_factory import create_tally
 from waypost.composition import Repositories
 from waypost.errors import StoreUnavailable
@@ -133,9 +133,7 @@ def test_scanner_of_many_links_is_erased_in_several_transactions(
     count(stores, *(click for minute in range(22) for click in make_clicks_on_every_link(minute)))
     before = stores.campaigns.get_counts(CAMPAIGN)
     monkeypatch.setattr("waypost.repositories.recipients.MAX_COMMIT_BYTES", room)
-    erasing = Erasure(
-        stores.clicks, stores.recipients, stores.workspaces, InMemoryMessageRepository()
-    )
+    erasing = Erasure(stores, scans_tables=True)
     assert erasing.erase(ACME, "p1", NOON).is_complete
     assert stores.campaigns.get_counts(CAMPAIGN) == before
     assert {record.key.recipient[0] for record in stores.recipients.iter_by_campaign(CAMPAIGN)} == {
@@ -152,9 +150,7 @@ def test_erasure_reclassifies_the_clicks_of_the_alias_first(
     stores.workspaces.opt_out(ACME, "p1", NOON)
     count(stores, *make_clicks_on_every_link())
     set_threshold(stores, 70)
-    erasing = Erasure(
-        stores.clicks, stores.recipients, stores.workspaces, InMemoryMessageRepository()
-    )
+    erasing = Erasure(stores, scans_tables=True)
     assert erasing.erase(ACME, "p1", NOON).is_complete
     assert count_bots(stores) == (0, MANY + 1)
     assert stores.campaigns.get_counts(CAMPAIGN).total.people == 1
@@ -176,9 +172,7 @@ def test_queued_clicks_of_a_flood_fill_further_overflow_items_and_count_once(
     assert len(sheets) == -(-(400 - MAX_INLINE_CLICKS) // 40)
     assert stores.campaigns.get_counts(CAMPAIGN).total.total == 400
     assert recount_service.compare(CAMPAIGN).is_consistent
-    erasing = Erasure(
-        stores.clicks, stores.recipients, stores.workspaces, InMemoryMessageRepository()
-    )
+    erasing = Erasure(stores, scans_tables=True)
     assert erasing.erase(ACME, "p1", NOON).is_complete
     count(stores, *stores.clicks.scan_by_campaign(CAMPAIGN))
     assert stores.campaigns.get_counts(CAMPAIGN).total.total == 400

@@ -16,7 +16,7 @@ from tests.workspace_harness import build_link_definition
 from waypost.api.workspace_settings import SettingsChange
 from waypost.domains.schemas import AddDomainRequest
 from waypost.ids import derive_campaign_id
-from waypost.models.campaign import MessageAbsence
+from waypost.models.campaign import LinkDefinition, MessageAbsence, RecipientMark
 from waypost.reports.schemas import Point
 from waypost.web import charts
 from waypost.web.rendering import create_jinja_environment
@@ -332,6 +332,19 @@ def test_click_map_names_the_reason_for_a_missing_message(
     token = workspace.create_share_token("spring")
     assert text in read_main_text(visit("map", token, **query)["body"])
     assert visit("message", token, **query)["statusCode"] == 404
+
+
+def test_an_erased_link_is_shown_with_its_figures(workspace, visit):
+    mark = RecipientMark("a" * 32)
+    definition = LinkDefinition("url:own", "https://example.com/?email=ada", None, 1, mark)
+    (link,) = workspace.register_campaign("own", [definition])
+    workspace.record_click(link, "1", person="ada")
+    workspace.campaigns.erase_link(link, mark.hash)
+    token, query = workspace.create_share_token("own"), {"workspace": "acme", "campaign": "own"}
+    for page in ("campaign", "map", "link"):
+        text = read_main_text(visit(page, token, **query, link=link)["body"])
+        assert "Erased link" in text
+        assert "email=ada" not in text
 
 
 def test_images_of_a_message_load_only_on_request(workspace, visit, links):

@@ -1,9 +1,10 @@
-"""A campaign, its links and its sent message.
+"""A campaign, its links, its sent message, and records of what only one person has.
 
 Keys, all in the campaign's partition ``C#{campaign}``, which also holds its counters:
 
     C           the campaign: names, kind, channel, first seen
-    L#{link}    a link, written once, when a message first contains it
+    L#{link}    a link, written when a message first contains it; one that only one recipient has is
+                marked with them (``RecipientMark``)
     M           the HTML that the campaign sent, to show its clicks on; deflated, an e-mail has
                 some 10 KB, and one that exceeds an item is not stored
     M#0, M#1    instead, the HTML of one recipient: of two different ones, so that the erasure of
@@ -12,15 +13,22 @@ Keys, all in the campaign's partition ``C#{campaign}``, which also holds its cou
 
 The list of a workspace's campaigns has each campaign once more: pk ``W#{workspace}``, sk
 ``{first seen}#{campaign}``.
+
+Link definitions and stored destinations have keys of their own, and short links random codes. None
+of them leads from a person to data that was stored for this person alone. So each is recorded
+before it is stored: pk ``P#{workspace}#{hash of the person}``, sk ``{campaign}#{digest of the
+content}``. A record that is written again replaces itself, and no other.
 """
 
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Final, Self
+from hashlib import blake2b
+from typing import Final, NamedTuple, Self
 
 from waypost.errors import CorruptItem
 from waypost.ids import (
@@ -33,6 +41,7 @@ from waypost.ids import (
 )
 from waypost.models import attributes
 from waypost.models.attributes import Item, format_rfc3339, parse_rfc3339
+from waypost.urls import get_common_url
 
 CAMPAIGN_SORT_KEY = "C"
 
@@ -117,7 +126,31 @@ def campaign_list_partition(workspace: WorkspaceId) -> str:
     return f"W#{workspace}"
 
 
+class RecipientMark(NamedTuple):
+    """Marks data that only one recipient has, so that it is erased with them.
+
+    ``hash`` is that of ``p:{person}`` or ``d:{delivery}``. ``expires``, in seconds since 1970: for
+    a recipient without a person, whom no erasure names.
+    """
+
+    hash: str
+    expires: int | None = None
+
+    def is_same(self, other: RecipientMark | None) -> bool:
+        """Return whether both mark the same recipient."""
+        return other is not None and self.hash == other.hash
+
+
+def recipient_hash(workspace: WorkspaceId, recipient: str) -> str:
+    """Return the hash that marks the data of a recipient (``p:{person}`` or ``d:{delivery}``)."""
+    return blake2b(recipient.encode(), key=workspace.encode(), digest_size=16).hexdigest()
+
+
 LINK_SORT_KEY_PREFIX = "L#"
+ERASED_IDENTITY: Final = "erased"
+"""The identity of an erased link, which no link of a message has: each begins with its kind and a
+colon.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +158,23 @@ class LinkDefinition:
     """The identity of a link and its appearance in reports.
 
     Hrefs with one ``identity`` (a tag, or the href as the template has it) are one link.
-    ``position`` counts from 1 in the message.
+    ``position`` counts from 1 in the message. ``only_for``: the recipient whose message alone has
+    the link, as far as is known; None if the link is a template's, or several recipients have it.
     """
 
     identity: str
     url: str
     tag: str | None
     position: int
+    only_for: RecipientMark | None = None
+
+    def merge(self, other: LinkDefinition) -> LinkDefinition:
+        """Return the definition that covers the same link of another recipient's message too. The
+        first one's URL stays, unless it is of one recipient and differs: then their common part.
+        """
+        if self.only_for is None or self.only_for.is_same(other.only_for):
+            return self
+        return replace(self, url=get_common_url(self.url, other.url), only_for=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +186,15 @@ class Link:
     first_seen: datetime
 
     def to_item(self) -> Item:
+        only_for = self.definition.only_for
         values = {
             "identity": self.definition.identity,
             "url": self.definition.url,
             "tag": self.definition.tag,
             "position": self.definition.position,
             "first_seen": format_rfc3339(self.first_seen),
+            "recipient": only_for.hash if only_for else None,
+            "expires": only_for.expires if only_for else None,
         }
         return link_key(self.id) | attributes.build_item(values)
 
@@ -160,9 +206,19 @@ class Link:
             url=attributes.get_text(stored, "url"),
             tag=attributes.get_optional_text(stored, "tag"),
             position=attributes.get_number(stored, "position"),
+            only_for=parse_recipient_mark(stored),
         )
         first_seen = parse_rfc3339(attributes.get_text(stored, "first_seen"))
         return cls(parse_link_id(stored), definition, first_seen)
+
+
+def parse_recipient_mark(stored: Item) -> RecipientMark | None:
+    """Return the only recipient that an item is marked with. Raises CorruptItem."""
+    recipient = attributes.get_optional_text(stored, "recipient")
+    if recipient is None:
+        return None
+    expires = attributes.get_number(stored, "expires") if "expires" in stored else None
+    return RecipientMark(recipient, expires)
 
 
 def link_key(link: LinkId) -> Item:
@@ -175,6 +231,71 @@ def link_key(link: LinkId) -> Item:
 def parse_link_id(stored: Item) -> LinkId:
     """Return the id of a stored link, which is readable even if the item is corrupt."""
     return LinkId(attributes.get_text(stored, "sk").removeprefix(LINK_SORT_KEY_PREFIX))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonalRecord:
+    """Ids of links, digests of stored destinations and codes of short links without expiry, which
+    one message of a campaign has for one recipient only.
+
+    ``recipient`` is their hash (``recipient_hash``); ``written`` is in
+    seconds since 1970.
+    """
+
+    campaign: CampaignId
+    recipient: str
+    written: int
+    links: Sequence[LinkId] = ()
+    destinations: Sequence[str] = ()
+    codes: Sequence[str] = ()
+
+    @property
+    def workspace(self) -> WorkspaceId:
+        return extract_workspace_id(self.campaign)
+
+    @property
+    def sort_key(self) -> str:
+        content = "\n".join((*sorted(self.links), "", *sorted(self.destinations), "", *self.codes))
+        return f"{self.campaign}#{blake2b(content.encode(), digest_size=8).hexdigest()}"
+
+    @property
+    def key(self) -> Item:
+        partition = personal_partition(self.workspace, self.recipient)
+        return attributes.build_item({"pk": partition, "sk": self.sort_key})
+
+    def to_item(self) -> Item:
+        values: dict[str, attributes.Value] = {
+            "written": self.written,
+            "links": list(self.links),
+            "destinations": list(self.destinations),
+            "codes": list(self.codes),
+        }
+        return self.key | attributes.build_item(values)
+
+    @classmethod
+    def from_item(cls, stored: Item) -> Self:
+        """Read the result of ``to_item``. Raises CorruptItem."""
+        partition, sort_key = (attributes.get_text(stored, name) for name in ("pk", "sk"))
+        return cls(
+            campaign=CampaignId(sort_key.partition("#")[0]),
+            recipient=partition.rpartition("#")[2],
+            written=attributes.get_number(stored, "written"),
+            links=[LinkId(link) for link in _get_texts(stored, "links")],
+            destinations=_get_texts(stored, "destinations"),
+            codes=_get_texts(stored, "codes"),
+        )
+
+
+def _get_texts(stored: Item, name: str) -> list[str]:
+    values = attributes.from_attribute(stored.get(name, {}))
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise CorruptItem(f"personal record: {name!r} is not a list of texts")
+    return values
+
+
+def personal_partition(workspace: WorkspaceId, recipient: str) -> str:
+    """Return the partition of a recipient's records, by their hash."""
+    return f"P#{workspace}#{recipient}"
 
 
 MESSAGE_SORT_KEY: Final = "M"
@@ -204,7 +325,7 @@ class SentMessage:
 
     ``rendered``: the message of one recipient, which may name them, and neither a template nor the
     message of several recipients. ``recipient`` is the hash of that recipient
-    (``waypost.models.workspace``); None if unknown, because an earlier release stored the message.
+    (``recipient_hash``); None if unknown, because an earlier release stored the message.
     """
 
     campaign: CampaignId

@@ -69,10 +69,15 @@ class LongDestination:
     """A destination stored under its digest, so that storing it twice changes nothing.
 
     ``href`` may hold ``PERSON_MARK`` (``waypost.tokens``), as destinations in tokens do.
+    ``recipient`` is the hash of the only recipient whose message has it, as far as is known
+    (``waypost.models.campaign.RecipientMark``); ``expires``, in seconds since 1970, is set if this
+    recipient has no person.
     """
 
     workspace: WorkspaceId
     href: str
+    recipient: str | None = None
+    expires: int | None = None
 
     @property
     def digest(self) -> str:
@@ -81,7 +86,7 @@ class LongDestination:
 
     def to_item(self) -> Item:
         return destination_key(self.workspace, self.digest) | attributes.build_item(
-            {"href": self.href}
+            {"href": self.href, "recipient": self.recipient, "expires": self.expires}
         )
 
 

@@ -210,13 +210,5 @@ def person_hash(workspace: WorkspaceId, person: str) -> str:
     return blake2b(person.encode(), key=workspace.encode(), digest_size=16).hexdigest()
 
 
-def recipient_hash(workspace: WorkspaceId, recipient: str) -> str:
-    """Return the hash that marks data of one recipient only.
-
-    ``recipient`` is ``p:{person}``, or ``d:{delivery}`` if no person is known.
-    """
-    return blake2b(recipient.encode(), key=workspace.encode(), digest_size=16).hexdigest()
-
-
 def opt_out_key(workspace: WorkspaceId, digest: str) -> Item:
     return attributes.build_item({"pk": workspace_partition(workspace), "sk": f"P#{digest}"})

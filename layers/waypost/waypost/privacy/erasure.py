@@ -1,8 +1,9 @@
 """Erase a person from all tables, with correct figures afterwards.
 
-The person is opted out first, so that further clicks are counted under an alias. Then each of their
-recipient rows moves to the row of the alias, and then each click. No figure changes by this: an
-alias is a recipient like any other. The salt of the alias is stored only in the opt-out.
+The person is opted out first, so that further clicks are counted under an alias. Then all that was
+stored for them alone is deleted: messages, link definitions, destinations, short links. Then each
+of their recipient rows moves to the row of the alias, and then each click. No figure changes by
+this: an alias is a recipient like any other. The salt of the alias is stored only in the opt-out.
 
 Each step is correct on its own. An interrupted erasure is called again and continues: records that
 are anonymous already are not found.
@@ -14,12 +15,16 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple, Protocol
 
 from waypost.bot_detection.scoring import detect_signals
 from waypost.errors import CorruptItem, StoreUnavailable, WriteConflict
 from waypost.ids import CampaignId, WorkspaceId
+from waypost.models.campaign import (
+    PersonalRecord,
+    recipient_hash,
+)
 from waypost.models.counters import TOTAL_COUNTER, CounterCell, CounterIncrements
 from waypost.models.recipient import (
     CountedClick,
@@ -28,11 +33,13 @@ from waypost.models.recipient import (
     RecipientRow,
     anonymous_delivery_hash,
 )
-from waypost.models.workspace import OptOut, recipient_hash
+from waypost.models.workspace import OptOut
 from waypost.repositories.campaigns import CampaignRepository
 from waypost.repositories.clicks import ClickRepository
 from waypost.repositories.messages import MessageRepository
+from waypost.repositories.personal_records import PersonalRecordRepository
 from waypost.repositories.recipients import Commit, RecipientRepository
+from waypost.repositories.short_links import ShortLinkRepository
 from waypost.repositories.workspaces import WorkspaceRepository
 from waypost.retry import Backoff
 from waypost.tally.aggregation import RecipientChange, apply_clicks, reclassify
@@ -40,8 +47,11 @@ from waypost.tally.aggregation import RecipientChange, apply_clicks, reclassify
 MAX_PASSES: Final = 5
 """A tally that loaded opt-outs before this one may write once more; the next pass finds its row."""
 IN_FLIGHT_WINDOW: Final = timedelta(seconds=90)
-"""How long after an opt-out such a tally may write: its timeout plus the difference of clocks."""
+"""How long after an opt-out such a tally may write: its timeout plus the difference of clocks. How
+long after a personal record a rewrite may store the recorded data: it does so next, with retries.
+"""
 CLICKS_PER_PAGE: Final = 100
+RECORDS_PER_PAGE: Final = 100
 CAMPAIGNS_PER_PAGE: Final = 100
 MAX_ROW_CONFLICTS: Final = 6
 """Conflicts in a row after which the rest is left for the next call."""
@@ -55,20 +65,39 @@ KEEP_VERDICTS: Final = 1 << 30
 @dataclass(slots=True)
 class ErasureProgress:
     """The changes of an erasure. ``is_complete``: the last pass found nothing more of the person.
-    Until ``final_at`` a tally may still write clicks that it had begun to count.
+    Until ``final_at`` a tally may still write clicks that it had begun to count, and a rewrite data
+    that it had begun to store. ``links`` counts links, destinations and short links.
     """
 
     final_at: datetime
     clicks: int = 0
     campaigns: int = 0
+    links: int = 0
     is_complete: bool = False
+
+    @property
+    def changes(self) -> int:
+        """Return the number of anonymized and deleted records."""
+        return self.clicks + self.campaigns + self.links
+
+    def add(self, step: ErasureStep) -> None:
+        """Add the records of a step."""
+        self.clicks += step.clicks
+        self.campaigns += step.campaigns
+        self.links += step.links
+        self.final_at = max(self.final_at, step.final_at or self.final_at)
 
 
 class ErasureStep(NamedTuple):
-    """The anonymized records of a step. ``is_blocked``: no further step can succeed now."""
+    """The anonymized and deleted records of a step. ``final_at``: when its records are to be looked
+    up again. ``is_blocked``: no further step can succeed now.
+    """
 
     clicks: int = 0
     campaigns: int = 0
+    links: int = 0
+    final_at: datetime | None = None
+    corrupt_items: int = 0
     is_blocked: bool = False
 
 
@@ -80,16 +109,38 @@ def _is_never_late() -> bool:
     return False
 
 
+class ErasureRepositories(Protocol):
+    """The repositories with a person's data (``waypost.composition.Repositories``)."""
+
+    @property
+    def clicks(self) -> ClickRepository: ...
+
+    @property
+    def campaigns(self) -> CampaignRepository: ...
+
+    @property
+    def recipients(self) -> RecipientRepository: ...
+
+    @property
+    def workspaces(self) -> WorkspaceRepository: ...
+
+    @property
+    def messages(self) -> MessageRepository: ...
+
+    @property
+    def personal_records(self) -> PersonalRecordRepository: ...
+
+    @property
+    def short_links(self) -> ShortLinkRepository: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Erasure:
     """Erases a person, as an operator's tool or within the time of a request."""
 
-    clicks: ClickRepository
-    recipients: RecipientRepository
-    workspaces: WorkspaceRepository
-    messages: MessageRepository
-    campaign_index: CampaignRepository | None = None
-    """Lists the workspace's campaigns; None scans the tables, which misses none."""
+    repositories: ErasureRepositories
+    scans_tables: bool = False
+    """Scans the tables, which misses no campaign, instead of the workspace's list of campaigns."""
     sleep: Callable[[float], None] = time.sleep
 
     def erase(
@@ -105,31 +156,39 @@ class Erasure:
         Raises StoreError: CorruptItem if a record of the person is corrupt, since it has to be
         deleted before they are erased.
         """
-        opt_out = self.workspaces.opt_out(workspace, person, now, is_erased=True)
+        opt_out = self.repositories.workspaces.opt_out(workspace, person, now, is_erased=True)
         progress = ErasureProgress(final_at=opt_out.since + IN_FLIGHT_WINDOW)
-        person_index = PersonIndex(self.recipients, self.messages, self.campaign_index)
+        campaign_index = None if self.scans_tables else self.repositories.campaigns
+        person_index = PersonIndex(
+            self.repositories.recipients, self.repositories.messages, campaign_index
+        )
         for _ in person_index.delete_personal_messages(workspace, person):
             if is_late():
                 return progress
         for _ in range(MAX_PASSES):
-            before = progress.campaigns + progress.clicks
-            for step in self._run_pass(person_index, person, opt_out):
-                progress.campaigns += step.campaigns
-                progress.clicks += step.clicks
+            before, corrupt_items = progress.changes, 0
+            for step in self._run_pass(person_index, person, opt_out, now):
+                progress.add(step)
+                corrupt_items += step.corrupt_items
                 if step.is_blocked or is_late():
                     return progress
-            if before == progress.campaigns + progress.clicks:
+            if corrupt_items:
+                raise CorruptItem(
+                    f"data of the person in workspace {workspace}: corrupt items ({corrupt_items})"
+                )
+            if before == progress.changes:
                 progress.is_complete = True
                 break
         return progress
 
     @property
     def _row_mover(self) -> RowMover:
-        return RowMover(self.recipients, self.workspaces, self.sleep)
+        return RowMover(self.repositories.recipients, self.repositories.workspaces, self.sleep)
 
     def _run_pass(
-        self, person_index: PersonIndex, person: str, opt_out: OptOut
+        self, person_index: PersonIndex, person: str, opt_out: OptOut, now: datetime
     ) -> Iterator[ErasureStep]:
+        yield from PersonalDataEraser(self.repositories).erase(opt_out.workspace, person, now)
         for campaigns in person_index.find_campaigns(opt_out.workspace, f"p:{person}"):
             yield NO_CHANGE
             for campaign in campaigns:
@@ -142,9 +201,9 @@ class Erasure:
         """Anonymize clicks after their rows, including rows of unlisted campaigns: a click that
         arrives under its alias must be counted there already.
         """
-        cursor, corrupt_count = None, 0
+        cursor = None
         while True:
-            page = self.clicks.list_by_person(
+            page = self.repositories.clicks.list_by_person(
                 opt_out.workspace, person, cursor=cursor, limit=CLICKS_PER_PAGE
             )
             campaigns = {click.campaign for click in page.items}
@@ -152,16 +211,52 @@ class Erasure:
                 yield from self._row_mover.move_row(campaign, person, opt_out)
             for click in page.items:
                 alias = opt_out.derive_alias(click.campaign)
-                self.clicks.anonymize(click, click.anonymize(alias, int(detect_signals(click))))
-            yield ErasureStep(clicks=len(page.items))
-            cursor, corrupt_count = page.cursor, corrupt_count + page.corrupt_count
+                anonymize = self.repositories.clicks.anonymize
+                anonymize(click, click.anonymize(alias, int(detect_signals(click))))
+            yield ErasureStep(clicks=len(page.items), corrupt_items=page.corrupt_count)
+            cursor = page.cursor
             if cursor is None:
-                break
-        if corrupt_count:
-            raise CorruptItem(
-                f"clicks of the person in workspace {opt_out.workspace}:"
-                f" corrupt items ({corrupt_count})"
+                return
+
+
+@dataclass(frozen=True, slots=True)
+class PersonalDataEraser:
+    """Erases links, destinations and short links that were stored for a person alone."""
+
+    repositories: ErasureRepositories
+
+    def erase(self, workspace: WorkspaceId, person: str, now: datetime) -> Iterator[ErasureStep]:
+        """Erase what the person's records list, then the records. A recent record stays for the
+        next call: what it lists may not be stored yet.
+        """
+        recipient, cursor = recipient_hash(workspace, f"p:{person}"), None
+        records = self.repositories.personal_records
+        while True:
+            page = records.list_by_recipient(
+                workspace, recipient, cursor=cursor, limit=RECORDS_PER_PAGE
             )
+            for record in page.items:
+                links = self._erase_record(record)
+                final_at = datetime.fromtimestamp(record.written, UTC) + IN_FLIGHT_WINDOW
+                if final_at <= now:
+                    records.delete(record)
+                yield ErasureStep(links=links, final_at=final_at)
+            yield ErasureStep(corrupt_items=page.corrupt_count)
+            cursor = page.cursor
+            if cursor is None:
+                return
+
+    def _erase_record(self, record: PersonalRecord) -> int:
+        """Erase what a record lists. Return the number of links, also of destinations."""
+        short_links = self.repositories.short_links
+        erased = sum(
+            self.repositories.campaigns.erase_link(link, record.recipient) for link in record.links
+        )
+        for digest in record.destinations:
+            erased += short_links.delete_destination(record.workspace, digest, record.recipient)
+        for code in record.codes:
+            erased += short_links.delete(code)
+        return erased
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,8 @@ class OptOutAnswer(BaseModel):
 
 
 class ErasureAnswer(BaseModel):
-    """The ``clicks`` and ``campaigns`` that this request anonymized.
+    """The ``clicks`` and ``campaigns`` that this request anonymized, and the ``links`` that it
+    erased: definitions, stored destinations and short links that only this person had.
 
     While ``done`` is false, repeat the request after ``again_in`` seconds. ``searched`` names the
     searched records: a campaign sent by a release without lists is found only while the ledger has
@@ -41,6 +42,7 @@ class ErasureAnswer(BaseModel):
     done: bool
     clicks: int
     campaigns: int
+    links: int
     again_in: int
     searched: Literal["listed campaigns and clicks in the ledger"] = (
         "listed campaigns and clicks in the ledger"
@@ -102,6 +104,7 @@ class PrivacyRequests:
             done=not again_in,
             clicks=progress.clicks,
             campaigns=progress.campaigns,
+            links=progress.links,
             again_in=again_in,
         )
 

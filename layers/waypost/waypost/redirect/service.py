@@ -26,6 +26,7 @@ from waypost.errors import (
     CorruptItem,
     ExpiredShortLink,
     MalformedToken,
+    MissingDestination,
     StoreError,
     StoreUnavailable,
     TokenError,
@@ -255,8 +256,8 @@ class LinkResolver:
     def resolve_destination(self, token: ClickToken) -> str:
         """Return the destination that a token contains or refers to.
 
-        Raises MalformedToken if the stored destination is missing or was changed, StoreUnavailable
-        if it cannot be read.
+        Raises MissingDestination if the stored destination was deleted, MalformedToken if it was
+        changed, StoreUnavailable if it cannot be read.
         """
         if token.stored_digest is None:
             return token.href
@@ -264,8 +265,10 @@ class LinkResolver:
         href = self._destination_cache.get((token.link, digest))
         if href is None:
             href = _load_with_retry(lambda: self._repository.get_destination(workspace, digest))
-            if href is None or destination_digest(workspace, href) != digest:
-                raise MalformedToken(f"token: destination not stored ({digest})")
+            if href is None:
+                raise MissingDestination(f"token: destination not stored ({digest})")
+            if destination_digest(workspace, href) != digest:
+                raise MalformedToken(f"token: stored destination was changed ({digest})")
             self._destination_cache.set((token.link, digest), href)
         try:
             return fill_person(href, token.person)
@@ -295,6 +298,7 @@ def _load_with_retry(load: Callable[[], _Result]) -> _Result:
 
 _ERROR_TEXTS: Final[tuple[tuple[type[WaypostError], str, str], ...]] = (
     (ExpiredShortLink, "This link has expired", "It was valid for a limited time only."),
+    (MissingDestination, "This link no longer works", "Its destination has been deleted."),
     (
         TokenError,
         "This link leads nowhere",

@@ -6,6 +6,8 @@
     domains.DomainRepository           dynamodb.domains      tests.fakes
     messages.MessageRepository         dynamodb.messages     tests.fakes
     objects.ObjectStore                s3                    tests.fakes
+    personal_records.PersonalRecordRepository
+                                       dynamodb.personal_records  tests.fakes
     recipients.RecipientRepository     dynamodb.recipients   tests.fakes
     short_links.ShortLinkRepository    dynamodb.short_links  tests.fakes
     workspaces.WorkspaceRepository     dynamodb.workspaces   tests.fakes
@@ -25,6 +27,7 @@ All keys (entities own them; ``models``):
                 R#{campaign}#{00..1f}       ~{recipient}#{number}   overflow item of a full row
                 R#{campaign}#{00..1f}       !{batch}                outbox entry: unpublished events
                 I#{workspace}#{hash}        I                       idempotency key; expires
+                P#{workspace}#{hash}        {campaign}#{digest}     data stored for one person alone
     workspaces  W#{workspace}               W                       name and settings
                 W#{workspace}               P#{hash of person}      opt-out
                 W#{workspace}               D#{host}                tracking domain

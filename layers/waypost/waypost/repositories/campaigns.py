@@ -36,6 +36,15 @@ class CampaignRepository(Protocol):
     ) -> list[LinkId]:
         """Return the ids of links, in their order, and store new ones. The first definition of a
         link stays; links with the same identity are one link.
+
+        A new link of one person only is recorded under the person first. A stored link of another
+        recipient becomes a link of several, and its definition merges (``LinkDefinition.merge``).
+        """
+        ...
+
+    def erase_link(self, link: LinkId, recipient: str) -> bool:
+        """Remove identity, URL and tag from a link that only this recipient has (their hash).
+        Return False, and change nothing, if others have it as well, or if it is not stored.
         """
         ...
 

@@ -21,6 +21,7 @@ ItemType = Literal[
     "recipient",
     "notice",
     "message",
+    "personal",
     "click",
 ]
 """Values of the metric's dimension and of the log field ``row``."""

@@ -33,5 +33,17 @@ class ShortLinkRepository(ShortLinkReader, Protocol):
         ...
 
     def add_destinations(self, destinations: Collection[LongDestination]) -> None:
-        """Store destinations. Safe to repeat."""
+        """Store destinations. One of another recipient becomes one of several, which no erasure
+        deletes and which does not expire. Safe to repeat.
+        """
+        ...
+
+    def delete(self, code: str) -> bool:
+        """Delete a short link. Return False if it is not stored."""
+        ...
+
+    def delete_destination(self, workspace: WorkspaceId, digest: str, recipient: str) -> bool:
+        """Delete a destination that only this recipient has (their hash). Return False, and change
+        nothing, if others have it as well, or if it is not stored.
+        """
         ...

@@ -59,6 +59,7 @@ class MessageLink:
     url: str
     tag: str | None
     decision: LinkDecision
+    is_from_data: bool = False
 
 
 @dataclass(slots=True)  # frozen takes three times as long, forty times a message
@@ -423,7 +424,12 @@ class _TextPlanner:
                 continue
             decision = decide_link(occurrence, self.rules)
             link = MessageLink(
-                self.position, occurrence.identity, occurrence.url, occurrence.tag, decision
+                self.position,
+                occurrence.identity,
+                occurrence.url,
+                occurrence.tag,
+                decision,
+                occurrence.is_from_data,
             )
             self.position += 1
             self.links.append(link)

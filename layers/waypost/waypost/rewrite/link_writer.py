@@ -6,19 +6,26 @@ with their ids and destinations. ``fill_text`` then only signs and joins.
 ``LinkShortener`` collects short codes, and destinations that are too long for a link, while texts
 are filled. They are stored before any message is returned: a message never carries a link that
 leads nowhere. A code that is already taken (expected at most once in the lifetime of a stack) is
-replaced in the messages that carry it.
+replaced in the messages that carry it. Whatever only one person has, and does not expire, is first
+recorded under the person, so that an erasure finds it.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from waypost.ids import LinkId, extract_workspace_id
+from waypost.ids import CampaignId, LinkId, extract_workspace_id
+from waypost.models.campaign import (
+    PersonalRecord,
+    RecipientMark,
+)
 from waypost.models.short_link import LongDestination, ShortLink, generate_code
+from waypost.repositories.personal_records import PersonalRecordRepository
 from waypost.repositories.short_links import ShortLinkRepository
 from waypost.rewrite.compiler import EncodedRange, LinkSlot, PixelSlot, TextPlan
 from waypost.rewrite.links.occurrence import TextTransform
@@ -33,6 +40,9 @@ LinkPrefixBuilder = Callable[[str], str]
 
 LinkSealer = Callable[[PreparedLink], str]
 """Seals a link for one recipient: gives its token, or a short code for it."""
+
+_DESTINATION_SECONDS: Final = 400 * 86_400
+"""Time that a destination is stored for a recipient without a person, whom no erasure names."""
 
 SHORT_LINK_PATH: Final = "/s/"
 """Path between a host and a code."""
@@ -155,57 +165,111 @@ def compute_expiry(now: datetime, days: int | None) -> int | None:
     return None if days is None else int((now + timedelta(days=days)).timestamp())
 
 
+@dataclass(frozen=True, slots=True)
+class _PendingLink:
+    """A short link to store, and the recipient whose token it has."""
+
+    link: ShortLink
+    recipient: RecipientMark
+
+
 class LinkShortener:
-    """The short links and long destinations of one message, pending until they are stored."""
+    """The short links and long destinations of one message, pending until they are stored.
+
+    ``now`` and ``expires_at`` (of short links, None for never) are in seconds since 1970.
+    """
 
     def __init__(
         self,
         repository: ShortLinkRepository,
+        personal_records: PersonalRecordRepository,
+        campaign: CampaignId,
+        *,
+        now: int,
         expires_at: int | None,
         generate_code: Callable[[], str] = generate_code,
     ) -> None:
         self._repository = repository
+        self._personal_records = personal_records
+        self._campaign = campaign
+        self._now = now
         self._expires_at = expires_at
         self._generate_code = generate_code
-        self._pending_links: dict[str, ShortLink] = {}
+        self._pending_links: dict[str, _PendingLink] = {}
         self._pending_destinations: dict[str, LongDestination] = {}
-        self._stored_digests: set[str] = set()
+        self._stored_destinations: dict[str, LongDestination] = {}
 
-    def assign_code(self, token: str) -> str:
-        """Assign a new code to a token."""
+    def assign_code(self, token: str, recipient: RecipientMark) -> str:
+        """Assign a new code to a token of a recipient."""
         code = self._generate_code()
         while code in self._pending_links:
             code = self._generate_code()
-        self._pending_links[code] = ShortLink(code, token, self._expires_at)
+        link = ShortLink(code, token, self._expires_at)
+        self._pending_links[code] = _PendingLink(link, recipient)
         return code
 
-    def add_destinations(self, destinations: Iterable[LongDestination]) -> None:
-        """Add destinations to store; each is stored once."""
-        self._pending_destinations |= {each.digest: each for each in destinations}
+    def add_destinations(
+        self, destinations: Iterable[LongDestination], recipient: RecipientMark
+    ) -> None:
+        """Add destinations of a recipient to store; each is stored once, and once more if a second
+        recipient has it.
+        """
+        for destination in destinations:
+            digest = destination.digest
+            known = self._pending_destinations.get(digest) or self._stored_destinations.get(digest)
+            if known is None:
+                is_erasable = recipient.expires is None
+                expires = None if is_erasable else self._now + _DESTINATION_SECONDS
+                new = replace(destination, recipient=recipient.hash, expires=expires)
+            elif known.recipient in (None, recipient.hash):
+                continue
+            else:
+                new = destination
+            self._pending_destinations[digest] = new
 
     def store_pending(self) -> Mapping[str, str]:
         """Store pending links and destinations; return new codes by the taken ones they replace.
 
         :raises StoreUnavailable: then no message may be returned.
         """
-        new = [
-            destination
-            for digest, destination in self._pending_destinations.items()
-            if digest not in self._stored_digests
-        ]
-        if new:
-            self._repository.add_destinations(new)
-        self._stored_digests |= self._pending_destinations.keys()
+        self._record_pending()
+        if self._pending_destinations:
+            self._repository.add_destinations(list(self._pending_destinations.values()))
+        self._stored_destinations |= self._pending_destinations
         self._pending_destinations = {}
         replacements: dict[str, str] = {}
         while self._pending_links:
-            links, self._pending_links = self._pending_links, {}
-            for taken in self._repository.add(list(links.values())):
-                new_code = self.assign_code(links[taken].token)
+            pending, self._pending_links = self._pending_links, {}
+            for taken in self._repository.add([each.link for each in pending.values()]):
+                new_code = self.assign_code(pending[taken].link.token, pending[taken].recipient)
                 # A replacement may be taken too: messages still carry the first code.
                 original = next((old for old, new in replacements.items() if new == taken), taken)
                 replacements[original] = new_code
+            self._record_pending()
         return replacements
+
+    def _record_pending(self) -> None:
+        """Record what only one person has and does not expire, before it is stored."""
+        destinations: defaultdict[str, list[str]] = defaultdict(list)
+        for digest, destination in self._pending_destinations.items():
+            if destination.recipient is not None and destination.expires is None:
+                destinations[destination.recipient].append(digest)
+        codes: defaultdict[str, list[str]] = defaultdict(list)
+        for code, pending in self._pending_links.items():
+            if pending.link.expires is None and pending.recipient.expires is None:
+                codes[pending.recipient.hash].append(code)
+        self._personal_records.add(
+            [
+                PersonalRecord(
+                    campaign=self._campaign,
+                    recipient=recipient,
+                    written=self._now,
+                    destinations=destinations.get(recipient, ()),
+                    codes=codes.get(recipient, ()),
+                )
+                for recipient in destinations.keys() | codes.keys()
+            ]
+        )
 
 
 def replace_codes(text: str, new_codes: Mapping[str, str]) -> str:

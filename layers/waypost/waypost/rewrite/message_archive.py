@@ -10,32 +10,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from email import message_from_bytes, policy
 from typing import Final
 
 from waypost.cache import Cache
 from waypost.errors import StoreUnavailable
 from waypost.ids import CampaignId
-from waypost.models.campaign import MESSAGE_SLOTS, MessageAbsence, SentMessage
+from waypost.models.campaign import (
+    MESSAGE_SLOTS,
+    MessageAbsence,
+    RecipientMark,
+    SentMessage,
+)
 from waypost.observability import Metric, create_logger, emit_metric
 from waypost.repositories.messages import MessageRepository
 from waypost.rewrite.links.channels import Json
 
 _MAX_CACHED_CAMPAIGNS: Final = 10_000
-_DAY_SECONDS: Final = 86_400
 _LOGGER: Final = create_logger("rewrite")
 
 
 @dataclass(frozen=True, slots=True)
 class MessageArchive:
-    """Writes each campaign's message, or those of two recipients, once per process.
-
-    ``default_retention_days``: for workspaces without a setting of their own.
-    """
+    """Writes each campaign's message, or those of two recipients, once per process."""
 
     repository: MessageRepository
-    default_retention_days: int
     _archived: Cache[CampaignId, frozenset[str | None]] = field(
         default_factory=lambda: Cache(_MAX_CACHED_CAMPAIGNS)
     )
@@ -45,26 +44,23 @@ class MessageArchive:
         self,
         campaign: CampaignId,
         content: Mapping[str, Json],
-        *,
-        recipient: str | None,
-        retention_days: int | None,
-        now: datetime,
+        expires: int,
+        only_for: RecipientMark | None,
     ) -> None:
-        """Store the HTML of a campaign's first message. ``recipient`` is the hash of the only
-        recipient it was rendered for.
+        """Store the HTML of a campaign's first message, until a time in seconds since 1970.
+        ``only_for``: the recipient it was rendered for, None for several.
 
         Never raises: the message is sent even if it cannot be archived.
         """
+        recipient = only_for.hash if only_for else None
         archived = self._archived.get(campaign) or frozenset[str | None]()
         if {None, recipient} & archived or len(archived) == MESSAGE_SLOTS:
             return
-        days = self.default_retention_days if retention_days is None else retention_days
         try:
             html = extract_html(content)
             if html is None:
                 self.repository.note_absence(campaign, MessageAbsence.NO_HTML)
             else:
-                expires = int(now.timestamp()) + days * _DAY_SECONDS
                 self.repository.add(
                     SentMessage(
                         campaign=campaign,

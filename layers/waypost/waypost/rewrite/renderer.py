@@ -14,8 +14,8 @@ from typing import Final, ParamSpec, TypeVar
 
 from waypost.bot_detection.honeypot import HONEYPOT_IDENTITY
 from waypost.errors import InvalidRequest, StoreError
-from waypost.ids import CampaignId, LinkId
-from waypost.models.campaign import LinkDefinition
+from waypost.ids import CampaignId, LinkId, extract_workspace_id
+from waypost.models.campaign import LinkDefinition, RecipientMark, recipient_hash
 from waypost.observability import create_logger
 from waypost.rewrite.compiler import (
     CompiledMessage,
@@ -47,8 +47,8 @@ from waypost.tokens import RecipientSealer, TokenSealer
 LinkDefiner = Callable[[Sequence[LinkDefinition]], Sequence[LinkId]]
 """Stores link definitions and gives their ids, in the same order."""
 
-MessageArchiver = Callable[[RewriteRecipient | None], None]
-"""Archives the message, of this recipient only or of several (None)."""
+MessageArchiver = Callable[[RecipientMark | None], None]
+"""Archives the message, which was rendered for this recipient only, or for several (None)."""
 
 RENDER_BATCH_SIZE: Final = 100
 """Recipients whose new links are defined together."""
@@ -73,8 +73,9 @@ class MessageRenderer:
 
     ``build_prefix`` builds the beginning of tracking links, ``pixel_prefix`` is the pixels'.
     ``define_links`` gives ids to new links; ``shortener`` stores short codes and long destinations.
-    ``archive_message`` is called once, with the first recipients. Without a ``sealer`` (dry run),
-    nothing is signed or stored, and no message is returned.
+    ``archive_message`` is called once, with the first recipients. ``retention_ends_at`` is when
+    data of a recipient without a person expires, in seconds since 1970. Without a ``sealer`` (dry
+    run), nothing is signed or stored, and no message is returned.
     """
 
     request: MessageRequest
@@ -89,10 +90,13 @@ class MessageRenderer:
     shortener: LinkShortener
     sent_at: int
     """Time in the tokens, in seconds since 1970."""
+    retention_ends_at: int
     has_short_links: bool = False
     archive_message: MessageArchiver | None = None
     _link_ids: dict[str, LinkId] = field(init=False, default_factory=dict)
     """Ids of registered links, by identity."""
+    _personal_links: dict[str, LinkDefinition] = field(init=False, default_factory=dict)
+    """Registered links that only one recipient has, by identity."""
     _diagnostics: MessageDiagnostics = field(init=False)
     _shares_texts: bool = field(init=False)
     """Plans and parameters are the same for all recipients."""
@@ -122,7 +126,7 @@ class MessageRenderer:
         recipients = list(recipients)
         self._archive_once(recipients)
         rendered = [_isolate(self._render_recipient, each, each) for each in recipients]
-        self._register_links(each for each in rendered if isinstance(each, RenderedRecipient))
+        self._register_links([each for each in rendered if isinstance(each, RenderedRecipient)])
         if self.sealer is None:
             yield from self._preview_recipients(rendered)
             return
@@ -165,7 +169,8 @@ class MessageRenderer:
         """Archive the message before the first recipients' messages are rendered."""
         archive, self.archive_message = self.archive_message, None
         if archive is not None and recipients:
-            archive(recipients[0] if len(recipients) == 1 else None)
+            is_personal = len(recipients) == 1 and not self.request.liquid
+            archive(self._mark_recipient(recipients[0]) if is_personal else None)
 
     def _render_recipient(self, recipient: RewriteRecipient) -> RenderedRecipient:
         return render_recipient(recipient, self.request, self.message, self.parameters)
@@ -183,40 +188,71 @@ class MessageRenderer:
             if failure is not None:
                 yield failure
 
-    def _register_links(self, recipients: Iterable[RenderedRecipient]) -> None:
+    def _register_links(self, recipients: Sequence[RenderedRecipient]) -> None:
         """Define the links that no recipient had before, all in one call."""
+        # Content without Liquid is the same for all recipients, so it is personal only to one.
+        is_personal = len(recipients) == 1 and not self.request.liquid
         new: dict[str, LinkDefinition] = {}
         for recipient in recipients:
-            for definition in self._iter_new_definitions(recipient):
-                new.setdefault(definition.identity, definition)
+            for definition in self._iter_new_definitions(recipient, is_personal=is_personal):
+                known = new.setdefault(definition.identity, definition)
+                if known.only_for is not None:
+                    new[definition.identity] = known.merge(definition)
         if new:
             self._link_ids.update(zip(new, self.define_links(list(new.values())), strict=True))
+        for identity, definition in new.items():
+            if definition.only_for is not None:
+                self._personal_links[identity] = definition
+            else:
+                self._personal_links.pop(identity, None)
 
-    def _iter_new_definitions(self, recipient: RenderedRecipient) -> Iterator[LinkDefinition]:
-        if recipient.has_honeypot and HONEYPOT_IDENTITY not in self._link_ids:
+    def _iter_new_definitions(
+        self, rendered: RenderedRecipient, *, is_personal: bool
+    ) -> Iterator[LinkDefinition]:
+        """Yield the links that are not registered, or only as another recipient's."""
+        if rendered.has_honeypot and HONEYPOT_IDENTITY not in self._link_ids:
             yield LinkDefinition(HONEYPOT_IDENTITY, self.honeypot_url, "honeypot", 0)
-        for link in iter_links(recipient.texts):
-            if link.decision.is_tracked and link.identity not in self._link_ids:
-                yield LinkDefinition(link.identity, link.url, link.tag, link.position)
+        mark: RecipientMark | None = None
+        for link in iter_links(rendered.texts):
+            is_known = link.identity in self._link_ids and link.identity not in self._personal_links
+            if is_known or not link.decision.is_tracked:
+                continue
+            only_for = None
+            if is_personal or link.is_from_data:
+                only_for = mark = mark or self._mark_recipient(rendered.recipient)
+            definition = LinkDefinition(link.identity, link.url, link.tag, link.position, only_for)
+            known = self._personal_links.get(link.identity, definition)
+            if known is definition or known.merge(definition) is not known:
+                yield definition
+
+    def _mark_recipient(self, recipient: RewriteRecipient) -> RecipientMark:
+        hash_ = recipient_hash(extract_workspace_id(self.campaign_id), recipient.recipient_name)
+        return RecipientMark(hash_, self.retention_ends_at if recipient.person is None else None)
 
     def _fill_message(self, rendered: RenderedRecipient, sealer: TokenSealer) -> _FilledMessage:
         recipient = rendered.recipient
         recipient_sealer = sealer.create_recipient_sealer(
             recipient.delivery, recipient.person, self.sent_at
         )
-        seal = self._select_link_sealer(recipient_sealer)
+        seal = self._select_link_sealer(recipient, recipient_sealer)
         texts: dict[ContentPath, str] = {}
         for text in rendered.texts:
             prepared = self._get_or_prepare(text.plan, rendered)
+            if prepared.stored_destinations:
+                mark = self._mark_recipient(recipient)
+                self.shortener.add_destinations(prepared.stored_destinations, mark)
             hidden_html = self._build_hidden_html(text.plan.pixel_slot, recipient_sealer)
             texts[text.path] = fill_text(prepared, seal, hidden_html)
             self._signature_count += len(prepared.links)
         return _FilledMessage(rendered, texts)
 
-    def _select_link_sealer(self, recipient_sealer: RecipientSealer) -> LinkSealer:
+    def _select_link_sealer(
+        self, recipient: RewriteRecipient, recipient_sealer: RecipientSealer
+    ) -> LinkSealer:
         if not self.has_short_links:
             return recipient_sealer.seal
-        return lambda link: self.shortener.assign_code(recipient_sealer.seal(link))
+        mark = self._mark_recipient(recipient)
+        return lambda link: self.shortener.assign_code(recipient_sealer.seal(link), mark)
 
     def _get_or_prepare(self, plan: TextPlan, rendered: RenderedRecipient) -> PreparedText:
         if not self._shares_texts:
@@ -228,15 +264,13 @@ class MessageRenderer:
         return self._prepared_texts[key]
 
     def _prepare_text(self, plan: TextPlan, rendered: RenderedRecipient) -> PreparedText:
-        text = prepare_text(
+        return prepare_text(
             plan,
             self._link_ids,
             rendered.parameters,
             self.build_prefix,
             has_person=rendered.has_person,
         )
-        self.shortener.add_destinations(text.stored_destinations)
-        return text
 
     def _build_hidden_html(self, slot: PixelSlot | None, recipient_sealer: RecipientSealer) -> str:
         """Build the open pixel and the honeypot link of a recipient."""

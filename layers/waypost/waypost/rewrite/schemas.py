@@ -60,7 +60,7 @@ class RewriteRecipient(_StrictModel):
     data: dict[str, JsonValue] = Field(default_factory=dict)
 
     @property
-    def counted_name(self) -> str:
+    def recipient_name(self) -> str:
         """Return the name under which their clicks are counted (``waypost.models.recipient``)."""
         return f"d:{self.delivery}" if self.person is None else f"p:{self.person}"
 

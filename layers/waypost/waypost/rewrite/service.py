@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Final, NotRequired, TypedDict
 
 from waypost.domains.app_links import get_path_prefix
@@ -17,8 +18,9 @@ from waypost.domains.base_url import DomainBaseUrlResolver
 from waypost.errors import TokenError, TooLarge
 from waypost.ids import CampaignId, derive_campaign_id, derive_link_id, extract_workspace_id
 from waypost.models.short_link import parse_code
-from waypost.models.workspace import WorkspaceSettings, recipient_hash
+from waypost.models.workspace import WorkspaceSettings
 from waypost.repositories.campaigns import CampaignRepository
+from waypost.repositories.personal_records import PersonalRecordRepository
 from waypost.repositories.short_links import ShortLinkRepository
 from waypost.repositories.workspaces import WorkspaceRepository
 from waypost.rewrite.compiler import compile_message
@@ -29,7 +31,6 @@ from waypost.rewrite.message_archive import MessageArchive
 from waypost.rewrite.renderer import (
     RENDER_BATCH_SIZE,
     LinkDefiner,
-    MessageArchiver,
     MessageRenderer,
 )
 from waypost.rewrite.schemas import (
@@ -62,13 +63,17 @@ class RewriteResponse(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class RewriteService:
-    """The use case of the rewrite function."""
+    """The use case of the rewrite function. ``retention_days``: for workspaces without a setting of
+    their own.
+    """
 
     campaigns: CampaignRepository
     workspaces: WorkspaceRepository
     base_urls: DomainBaseUrlResolver
     short_links: ShortLinkRepository
+    personal_records: PersonalRecordRepository
     get_sealer: Callable[[], TokenSealer]
+    retention_days: int
     now: Callable[[], datetime]
     message_archive: MessageArchive | None = None
 
@@ -113,34 +118,14 @@ class RewriteService:
             channel=request.channel,
             now=now,
         )
-        renderer.archive_message = self._create_archiver(request, campaign, settings, now)
-        return renderer
-
-    def _create_archiver(
-        self,
-        request: MessageRequest,
-        campaign: CampaignId,
-        settings: WorkspaceSettings,
-        now: datetime,
-    ) -> MessageArchiver | None:
-        """Create the function that archives the message, unless there is no archive."""
-        archive = self.message_archive
-        if archive is None:
-            return None
-
-        def archive_message(recipient: RewriteRecipient | None) -> None:
-            only_recipient = None
-            if recipient is not None and not request.liquid:
-                only_recipient = _hash_recipient(campaign, recipient)
-            archive.archive_message(
+        if self.message_archive is not None:
+            renderer.archive_message = partial(
+                self.message_archive.archive_message,
                 campaign,
                 request.content.get_forms(),
-                recipient=only_recipient,
-                retention_days=settings.retention_days,
-                now=now,
+                renderer.retention_ends_at,
             )
-
-        return archive_message
+        return renderer
 
     def create_dry_run_renderer(self, request: MessageRequest, now: datetime) -> MessageRenderer:
         """Compile a message for a renderer that stores and signs nothing. Raises as ``rewrite``."""
@@ -163,6 +148,7 @@ class RewriteService:
         define_links: LinkDefiner,
     ) -> MessageRenderer:
         sealer = self.get_sealer()
+        days = self.retention_days if settings.retention_days is None else settings.retention_days
         campaign = derive_campaign_id(request.workspace, request.campaign)
         base = self.base_urls.resolve_base(extract_workspace_id(campaign), request.sender)
         short_base_url = self._find_short_base_url(request, settings, campaign)
@@ -186,8 +172,13 @@ class RewriteService:
             honeypot_url=base.url + "/",
             campaign_id=campaign,
             shortener=LinkShortener(
-                self.short_links, compute_expiry(now, settings.short_link_days)
+                self.short_links,
+                self.personal_records,
+                campaign,
+                now=int(self.now().timestamp()),
+                expires_at=compute_expiry(now, settings.short_link_days),
             ),
+            retention_ends_at=int((now + timedelta(days=days)).timestamp()),
             has_short_links=bool(short_base_url),
             sent_at=int(now.timestamp()),
         )
@@ -199,10 +190,6 @@ class RewriteService:
         if request.channel in _SHORT_LINK_CHANNELS and getattr(settings.shorten, request.channel):
             return self.base_urls.resolve_short_base(extract_workspace_id(campaign), request.sender)
         return ""
-
-
-def _hash_recipient(campaign: CampaignId, recipient: RewriteRecipient) -> str:
-    return recipient_hash(extract_workspace_id(campaign), recipient.counted_name)
 
 
 def _build_link_rules(

@@ -191,7 +191,7 @@ class Anonymizer:
                 result.clicks.append(click)
                 continue
             try:
-                self._add_anonymized(result, click, opt_out)
+                self._add_click(result, click, opt_out)
             except CorruptItem as e:
                 result.failure_reasons[click.id] = str(e)
         return result
@@ -208,7 +208,7 @@ class Anonymizer:
             readable = set(people) - e.keys
             return self._workspaces.get_opt_outs(readable) if readable else {}, e.keys
 
-    def _add_anonymized(self, result: AnonymizerResult, click: Click, opt_out: OptOut) -> None:
+    def _add_click(self, result: AnonymizerResult, click: Click, opt_out: OptOut) -> None:
         if self._is_counted(click):
             result.clicks.append(click)
             result.counted_ids.add(click.id)

@@ -8,21 +8,32 @@ holds the time when the campaign was first seen.
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
 from waypost.cache import Cache
 from waypost.errors import AlreadyExists, CorruptItem, WriteConflict
-from waypost.ids import CampaignId, LinkId, WorkspaceId, derive_campaign_id, derive_link_id
+from waypost.ids import (
+    CampaignId,
+    LinkId,
+    WorkspaceId,
+    derive_campaign_id,
+    derive_link_id,
+    extract_campaign_id,
+)
 from waypost.models import attributes
 from waypost.models.attributes import Item
 from waypost.models.campaign import (
     CAMPAIGN_SORT_KEY,
+    ERASED_IDENTITY,
     LINK_SORT_KEY_PREFIX,
     Campaign,
     Link,
     LinkDefinition,
+    PersonalRecord,
     campaign_list_partition,
     campaign_partition,
     link_key,
@@ -56,6 +67,7 @@ from waypost.repositories.dynamodb.counters import (
     DeliveryCounter,
     parse_counter,
 )
+from waypost.repositories.dynamodb.personal_records import DynamoPersonalRecordRepository
 from waypost.repositories.pagination import Page, encode_cursor, parse_cursor
 
 _MAX_CACHED_LINKS: Final = 20_000
@@ -69,6 +81,7 @@ class DynamoCampaignRepository:
     """``waypost.repositories.campaigns.CampaignRepository``. ``clock`` gives seconds since 1970.
 
     Ids of stored links are cached, so that later batches of a mailing neither read nor write them.
+    Links of one recipient are not: another recipient may have them next.
     """
 
     def __init__(
@@ -76,8 +89,10 @@ class DynamoCampaignRepository:
     ) -> None:
         self._client = client
         self._table = table
+        self._clock = clock
         self._delivery_counter = DeliveryCounter(client, table, clock)
         self._link_ids = Cache[tuple[CampaignId, str], LinkId](_MAX_CACHED_LINKS)
+        self._personal_records = DynamoPersonalRecordRepository(client, table)
 
     def get_or_create(
         self, workspace: str, campaign: str, *, kind: str, channel: str, now: datetime
@@ -115,6 +130,26 @@ class DynamoCampaignRepository:
             ids |= self._assign_ids(campaign, pending, attempt, now)
             attempt += 1
         return [ids[link.identity] for link in links]
+
+    def erase_link(self, link: LinkId, recipient: str) -> bool:
+        try:
+            with translate_dynamo_errors():
+                self._client.update_item(
+                    TableName=self._table,
+                    Key=link_key(link),
+                    UpdateExpression="SET #identity = :erased, #url = :empty"
+                    " REMOVE tag, recipient, expires",
+                    ConditionExpression="recipient = :recipient",
+                    ExpressionAttributeNames={"#identity": "identity", "#url": "url"},
+                    ExpressionAttributeValues={
+                        ":erased": {"S": ERASED_IDENTITY},
+                        ":empty": {"S": ""},
+                        ":recipient": {"S": recipient},
+                    },
+                )
+        except WriteConflict:
+            return False
+        return True
 
     def list_links(self, campaign: CampaignId) -> list[Link]:
         stored = query_all(
@@ -321,33 +356,89 @@ class DynamoCampaignRepository:
         now: datetime,
     ) -> dict[str, LinkId]:
         """Store links under the ids of this attempt. Return those that no other identity owns."""
-        ids = {identity: derive_link_id(campaign, identity, attempt) for identity in pending}
-        keys = [link_key(link_id) for link_id in set(ids.values())]
-        stored = batch_get(self._client, self._table, keys, consistent=False)
-        owners = {parse_link_id(link): _get_owner_identity(link) for link in stored}
+        links = [
+            Link(derive_link_id(campaign, identity, attempt), definition, now)
+            for identity, definition in pending.items()
+        ]
+        keys = [link_key(link_id) for link_id in {link.id for link in links}]
+        loaded = batch_get(self._client, self._table, keys, consistent=False)
+        stored = {parse_link_id(item): item for item in loaded}
+        self._record_personal_links([link for link in links if link.id not in stored])
         assigned = {}
-        for identity, definition in pending.items():
-            link_id = ids[identity]
-            owner = owners.get(link_id) or self._put_link(Link(link_id, definition, now))
-            owners[link_id] = owner
-            if owner == identity:
-                assigned[identity] = link_id
-                self._link_ids.set((campaign, identity), link_id)
+        for link in links:
+            item = stored.get(link.id) or self._put_link(link)
+            item = stored[link.id] = self._share_link(link, item)
+            if _get_owner_identity(item) == link.definition.identity:
+                assigned[link.definition.identity] = link.id
+                if "recipient" not in item:
+                    self._link_ids.set((campaign, link.definition.identity), link.id)
         return assigned
 
-    def _put_link(self, link: Link) -> str:
-        """Store a link unless its id is taken. Return the identity that owns the id."""
+    def _record_personal_links(self, links: Iterable[Link]) -> None:
+        """Record links of one person, before they are stored: an interruption must not leave a link
+        that no erasure finds. Those of a recipient without a person expire.
+        """
+        by_recipient: defaultdict[tuple[CampaignId, str], list[LinkId]] = defaultdict(list)
+        for link in links:
+            mark = link.definition.only_for
+            if mark is not None and mark.expires is None:
+                by_recipient[extract_campaign_id(link.id), mark.hash].append(link.id)
+        written = int(self._clock())
+        self._personal_records.add(
+            [
+                PersonalRecord(campaign=campaign, recipient=recipient, written=written, links=ids)
+                for (campaign, recipient), ids in by_recipient.items()
+            ]
+        )
+
+    def _put_link(self, link: Link) -> Item:
+        """Store a link unless its id is taken. Return the item that owns the id."""
+        item = link.to_item()
         try:
             with translate_dynamo_errors():
                 self._client.put_item(
-                    TableName=self._table,
-                    Item=link.to_item(),
-                    ConditionExpression="attribute_not_exists(pk)",
+                    TableName=self._table, Item=item, ConditionExpression="attribute_not_exists(pk)"
                 )
         except WriteConflict:
-            stored = batch_get(self._client, self._table, [link_key(link.id)])
-            return next(map(_get_owner_identity, stored))
-        return link.definition.identity
+            return next(iter(batch_get(self._client, self._table, [link_key(link.id)])))
+        return item
+
+    def _share_link(self, link: Link, stored: Item) -> Item:
+        """Return the item of a link; if another recipient has it too, remove the mark of the first
+        one from it. An item of another identity is returned unchanged.
+        """
+        while (merged := _merge_definition(link.definition, stored)) is not None:
+            try:
+                with translate_dynamo_errors():
+                    self._client.update_item(
+                        TableName=self._table,
+                        Key=link_key(link.id),
+                        UpdateExpression="SET #url = :url REMOVE recipient, expires",
+                        ConditionExpression="recipient = :recipient",
+                        ExpressionAttributeNames={"#url": "url"},
+                        ExpressionAttributeValues={
+                            ":url": {"S": merged.url},
+                            ":recipient": stored["recipient"],
+                        },
+                    )
+            except WriteConflict:  # another writer shared it, or it was erased or has expired
+                loaded = list(batch_get(self._client, self._table, [link_key(link.id)]))
+                stored = loaded[0] if loaded else self._put_link(link)
+            else:
+                return replace(link, definition=merged).to_item()
+        return stored
+
+
+def _merge_definition(definition: LinkDefinition, stored: Item) -> LinkDefinition | None:
+    """Return the merged definition of a stored link; None if it stays as it is."""
+    if "recipient" not in stored or _get_owner_identity(stored) != definition.identity:
+        return None
+    try:
+        known = Link.from_item(stored).definition
+    except CorruptItem:
+        return None
+    merged = known.merge(definition)
+    return None if merged == known else merged
 
 
 def _get_owner_identity(link: Item) -> str:

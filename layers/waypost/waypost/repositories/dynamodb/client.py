@@ -19,6 +19,8 @@ DynamoResponse = dict[str, Any]
 
 MAX_BATCH_KEYS: Final = 100
 """DynamoDB's limit for BatchGetItem."""
+MAX_BATCH_PUTS: Final = 25
+"""DynamoDB's limit for BatchWriteItem."""
 _MAX_BATCH_ATTEMPTS: Final = 6
 _BATCH_BACKOFF: Final = Backoff(0.04)
 _CONFLICT_REASONS: Final = {"ConditionalCheckFailed", "TransactionConflict"}
@@ -34,6 +36,7 @@ class DynamoClient(Protocol):
     def query(self, **request: Any) -> DynamoResponse: ...  # noqa: ANN401
     def scan(self, **request: Any) -> DynamoResponse: ...  # noqa: ANN401
     def batch_get_item(self, **request: Any) -> DynamoResponse: ...  # noqa: ANN401
+    def batch_write_item(self, **request: Any) -> DynamoResponse: ...  # noqa: ANN401
     def transact_write_items(self, **request: Any) -> DynamoResponse: ...  # noqa: ANN401
 
 
@@ -107,6 +110,26 @@ def batch_get(
             return
         pending = unprocessed
     raise StoreUnavailable(f"BatchGetItem: unprocessed keys ({len(pending)})")
+
+
+def batch_put(client: DynamoClient, table: str, items: Sequence[Item]) -> None:
+    """Put items with different keys, in any order, over existing ones. Items that DynamoDB leaves
+    unprocessed are put again.
+    """
+    pending: list[DynamoResponse] = [{"PutRequest": {"Item": item}} for item in items]
+    for attempt in range(_MAX_BATCH_ATTEMPTS):
+        if attempt:
+            _BATCH_BACKOFF.wait(attempt)
+        unprocessed: list[DynamoResponse] = []
+        for start in range(0, len(pending), MAX_BATCH_PUTS):
+            batch = pending[start : start + MAX_BATCH_PUTS]
+            with translate_dynamo_errors():
+                response = client.batch_write_item(RequestItems={table: batch})
+            unprocessed += response.get("UnprocessedItems", {}).get(table, [])
+        if not unprocessed:
+            return
+        pending = unprocessed
+    raise StoreUnavailable(f"BatchWriteItem: unprocessed items ({len(pending)})")
 
 
 def _convert_response_error(response: Mapping[str, Any]) -> WriteConflict | StoreUnavailable:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from typing import Final
 from uuid import uuid4
 
@@ -27,6 +28,8 @@ MAX_LINKS_PER_TRANSACTION: Final = 100
 """DynamoDB's limit for a transaction."""
 MAX_TRANSACTION_ATTEMPTS: Final = 9
 """With the pauses up to 8 s: a table that is new or was idle splits its partitions meanwhile."""
+MAX_DESTINATION_ATTEMPTS: Final = 5
+"""Write conflicts on one destination after which its message is refused."""
 LINK_BACKOFF_SECONDS: Final = 0.05
 MAX_LINK_BACKOFF_SECONDS: Final = 2.0
 
@@ -54,8 +57,66 @@ class DynamoShortLinkRepository:
 
     def add_destinations(self, destinations: Collection[LongDestination]) -> None:
         for destination in destinations:
+            self._add_destination(destination)
+
+    def _add_destination(self, destination: LongDestination) -> None:
+        for _ in range(MAX_DESTINATION_ATTEMPTS):
+            with suppress(WriteConflict):
+                self._put_or_update(destination)
+                return
+        raise StoreUnavailable("stored destination: write conflicts")
+
+    def _put_or_update(self, destination: LongDestination) -> None:
+        """Put a new destination; update one that only one recipient had. Raises WriteConflict."""
+        key = destination_key(destination.workspace, destination.digest)
+        with translate_dynamo_errors():
+            response = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
+        stored = response.get("Item", {})
+        if not stored:
             with translate_dynamo_errors():
-                self._client.put_item(TableName=self._table, Item=destination.to_item())
+                self._client.put_item(
+                    TableName=self._table,
+                    Item=destination.to_item(),
+                    ConditionExpression="attribute_not_exists(pk)",
+                )
+        elif "recipient" in stored and stored != destination.to_item():
+            self._update_destination(destination, stored)
+
+    def _update_destination(self, destination: LongDestination, stored: attributes.Item) -> None:
+        """Extend the expiry for the same recipient; for another one, share the destination."""
+        values = {":recipient": stored["recipient"]}
+        update = "REMOVE recipient, expires"
+        if attributes.get_text(stored, "recipient") == destination.recipient:
+            update = "SET expires = :expires"
+            values |= attributes.build_item({":expires": destination.expires})
+        with translate_dynamo_errors():
+            self._client.update_item(
+                TableName=self._table,
+                Key=destination_key(destination.workspace, destination.digest),
+                UpdateExpression=update,
+                ConditionExpression="recipient = :recipient",
+                ExpressionAttributeValues=values,
+            )
+
+    def delete(self, code: str) -> bool:
+        with translate_dynamo_errors():
+            response = self._client.delete_item(
+                TableName=self._table, Key=short_link_key(code), ReturnValues="ALL_OLD"
+            )
+        return bool(response.get("Attributes"))
+
+    def delete_destination(self, workspace: WorkspaceId, digest: str, recipient: str) -> bool:
+        try:
+            with translate_dynamo_errors():
+                self._client.delete_item(
+                    TableName=self._table,
+                    Key=destination_key(workspace, digest),
+                    ConditionExpression="recipient = :recipient",
+                    ExpressionAttributeValues={":recipient": {"S": recipient}},
+                )
+        except WriteConflict:
+            return False
+        return True
 
     def get(self, code: str) -> ShortLink | None:
         stored = self._load_item(short_link_key(code))

@@ -35,6 +35,8 @@ class LinkOccurrence:
     tag: str | None = None
     requested: bool = False
     """Written as ``cio_link``: the author asked for this link, with any scheme."""
+    is_from_data: bool = False
+    """Found only after a template was rendered: ``url`` comes from the recipient's data."""
     find_pixel: Callable[[], str] | None = None
     """Marks the position of the open-tracking pixel instead of a link. The call returns the
     payload and signature of a pixel that the document already has, or an empty string.

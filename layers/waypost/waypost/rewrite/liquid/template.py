@@ -107,9 +107,11 @@ class LiquidTemplate:
             span.start: self._links[span.link_index].url for span in _select_template_spans(buffer)
         }
         return [
-            replace(link, url=urls[link.start])
-            if link.start in urls and not link.requested
-            else link
+            link
+            if link.requested
+            else replace(link, url=urls[link.start])
+            if link.start in urls
+            else replace(link, is_from_data=True)
             for link in find_links_with_tags(self._markup, text, tags)
         ]
 
