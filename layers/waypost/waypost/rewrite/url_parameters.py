@@ -63,13 +63,13 @@ class _SplitUrl:
 def _split_url(href: str) -> _SplitUrl:
     before, hash_sign, fragment = href.partition("#")
     _, question, query = before.partition("?")
-    separator = "?" if not question else "" if not query or query[-1] in "&;" else "&"
+    separator = "?" if not question else "" if not query or query[-1] == "&" else "&"
     return _SplitUrl(before + separator, hash_sign + fragment, _parse_names(query))
 
 
 def _parse_names(query: str) -> frozenset[str]:
-    """Parse the decoded names of a query's parameters."""
-    names = [pair.partition("=")[0] for pair in query.replace(";", "&").split("&")]
+    """Parse the decoded names of a query's parameters; ``;`` separates none (WHATWG URL)."""
+    names = [pair.partition("=")[0] for pair in query.split("&")]
     if "%" in query or "+" in query:
         names = list(map(unquote_plus, names))
     return frozenset(names)
