@@ -176,6 +176,52 @@ def test_an_empty_parameter_is_not_added_and_reported(messages: MessageHarness):
     assert any("parameter n is empty" in warning for warning in answer["warnings"])
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        "cio_{{ customer.cio_id }}",
+        "{{ customer['cio_id'] | upcase }}!",
+        "{{customer.cio_id}}-{{- customer.cio_id -}}",
+    ],
+)
+@pytest.mark.parametrize(
+    "recipient",
+    [
+        {"delivery": "d1"},
+        {"delivery": "d1", "data": {"customer": {"cio_id": None}}},
+        {"delivery": "d1", "person": "p1", "data": {"customer": {"cio_id": " "}}},
+        {"delivery": "d1", "person": "p1", "data": {"customer": "Ada"}},
+    ],
+)
+def test_parameter_of_an_unknown_person_is_dropped_and_reported(
+    messages: MessageHarness, value: str, recipient: dict[str, object]
+):
+    messages.save_settings(url_params={"ajs_uid": value, "m": "1"})
+    source = '<a href="https://e.com/">'
+    answer = messages.rewrite(content={"html": source}, recipients=[recipient])
+    sent = decode_links(str(answer["deliveries"][0]["content"]["html"]))
+    assert sent == '<a href="[https://e.com/?m=1]">'
+    assert any("parameter ajs_uid is empty" in warning for warning in answer["warnings"])
+
+
+@pytest.mark.parametrize(
+    ("value", "added"),
+    [
+        ("cio_{{ customer.cio_id | default: 'none' }}", "cio_none"),
+        ("cio_{% if customer.cio_id %}{{ customer.cio_id }}{% else %}x{% endif %}", "cio_x"),
+        ("cio_{{ customer.cio_id }}{{ campaign.name }}", "cio_sale"),
+        ("cio_{{ customer.id }}", "cio_"),
+    ],
+)
+def test_parameter_with_more_than_the_person_is_rendered_without_one(
+    messages: MessageHarness, value: str, added: str
+):
+    messages.save_settings(url_params={"u": value})
+    assert html(messages, '<a href="https://e.com/">', recipients=[{"delivery": "d1"}]) == (
+        f'<a href="[https://e.com/?u={added}]">'
+    )
+
+
 @pytest.mark.parametrize("body", [{"track": False}, {"url_params": False}])
 def test_empty_parameter_without_a_link_to_add_it_to_is_not_reported(
     messages: MessageHarness, body

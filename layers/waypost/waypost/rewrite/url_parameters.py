@@ -157,6 +157,9 @@ class UrlParameters:
             for name, value in values.items()
             if environment.is_liquid(value)
         }
+        self._person_names = frozenset(
+            name for name, template in self._templates.items() if _needs_person_only(template)
+        )
         self._shared = None if self._templates else self._render_parameters({}, WorkBudget())
 
     @property
@@ -178,7 +181,8 @@ class UrlParameters:
         empty_names: list[str] = []
         length = 0
         for name in self._values:
-            value = self._render_value(name, data, budget)
+            needs_person = name in self._person_names and not _has_person_id(data)
+            value = "" if needs_person else self._render_value(name, data, budget)
             if not value:
                 empty_names.append(name)
                 continue
@@ -206,6 +210,21 @@ class UrlParameters:
         if template is None:
             return self._values[name]
         return runtime.render_liquid(template, data, f"url_params.{name}", budget).strip()
+
+
+def _needs_person_only(template: BoundTemplate) -> bool:
+    """Check that a value outputs ``customer.cio_id``, no other variable, and no default for it."""
+    analysis = template.analyze()
+    if analysis.tags or "default" in analysis.filters:
+        return False
+    paths = {tuple(each.segments) for group in analysis.variables.values() for each in group}
+    return paths == {("customer", "cio_id")}
+
+
+def _has_person_id(data: Mapping[str, object]) -> bool:
+    customer = data.get("customer")
+    person = customer.get("cio_id") if isinstance(customer, Mapping) else None
+    return bool(person.strip()) if isinstance(person, str) else person is not None
 
 
 MAX_PARAMETERS_LENGTH: Final = 2_000
