@@ -78,12 +78,52 @@ def test_pixel_position_is_the_end_of_the_body_as_browsers_parse_it(
 
 
 @pytest.mark.parametrize(
-    "more", [{"track_opens": False}, {"track": False}, {"track": False, "track_opens": True}]
+    "more",
+    [
+        {"track_opens": False},
+        {"track": False},
+        {"track": False, "track_opens": None},
+        {"track": False, "track_links": True},
+    ],
 )
 def test_message_with_open_tracking_off_has_no_pixel(
     harness: RewriteHarness, more: dict[str, bool]
 ) -> None:
     assert html(harness, PAGE, **more) == PAGE
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"track": False, "track_opens": True},
+        {"track_links": False},
+        {"track_links": False, "track_opens": True},
+        {"track": False, "track_links": False, "track_opens": True},
+    ],
+)
+def test_message_with_open_tracking_only_has_the_pixel_and_its_own_links(
+    harness: RewriteHarness, more: dict[str, bool]
+) -> None:
+    harness.save_settings(url_params={"u": "1"}, cio_id=True)
+    source = '<body><a href="https://e.com/">x</a>|</body>'
+    text = html(harness, source.replace("|", ""), **more)
+    assert PIXEL.sub("|", text) == source
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"track": False, "track_links": True},
+        {"track_opens": False},
+        {"track_links": True, "track_opens": False},
+    ],
+)
+def test_message_with_link_tracking_only_has_no_pixel(
+    harness: RewriteHarness, more: dict[str, bool]
+) -> None:
+    text = html(harness, '<body><a href="https://e.com/">x</a></body>', **more)
+    assert pixels(text) == []
+    assert "/e/c/" in text
 
 
 def test_workspace_with_open_tracking_off_overrides_the_message(harness: RewriteHarness) -> None:

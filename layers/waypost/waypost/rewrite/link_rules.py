@@ -74,6 +74,7 @@ class LinkRules:
     """The settings of a message and its workspace for links."""
 
     track: bool = True
+    """Tracks links and adds parameters to them; has no effect on opens."""
     url_params: bool = True
     own_authorities: frozenset[str] = frozenset()
     """Hosts of the message's tracking links, with ports as in URLs."""
@@ -91,7 +92,7 @@ class LinkRules:
 
     def needs_pixel(self, find_existing_pixel: Callable[[], str]) -> bool:
         """Check if a document gets an open pixel; it keeps one that it has already."""
-        if not (self.track and self.track_opens):
+        if not self.track_opens:
             return False
         token = find_existing_pixel()
         return not (token and self.is_own_pixel(token))

@@ -93,8 +93,10 @@ class MessageRequest(_StrictModel):
     tags: bool = True
     """Interprets ``cio_link`` tags, which may also come from the data in rendered content."""
     track: bool = True
-    track_opens: bool = True
-    """Adds the open pixel to an e-mail's HTML; has no effect without ``track``."""
+    """Tracks links and opens, unless one of the next two says otherwise."""
+    track_links: bool | None = None
+    track_opens: bool | None = None
+    """Adds the open pixel to an e-mail's HTML."""
     honeypot: bool = False
     """Adds a hidden link to an e-mail's HTML that only bots follow."""
     track_text: bool = False
@@ -102,6 +104,16 @@ class MessageRequest(_StrictModel):
     url_params: bool = True
     dry_run: bool = False
     idempotency_key: EntityName | None = None
+
+    @property
+    def tracks_links(self) -> bool:
+        """Return whether links are tracked and get parameters."""
+        return self.track if self.track_links is None else self.track_links
+
+    @property
+    def tracks_opens(self) -> bool:
+        """Return whether the message may get the open pixel."""
+        return self.track if self.track_opens is None else self.track_opens
 
 
 class RewriteRequest(MessageRequest):

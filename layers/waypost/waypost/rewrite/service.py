@@ -196,7 +196,7 @@ def _build_link_rules(
     request: MessageRequest, settings: WorkspaceSettings, sealer: TokenSealer, *base_urls: str
 ) -> LinkRules:
     return LinkRules(
-        track=request.track,
+        track=request.tracks_links,
         url_params=request.url_params,
         own_authorities=frozenset(filter(None, map(get_authority, base_urls))),
         is_own_link=lambda href: _is_tracking_link(href, sealer),
@@ -204,7 +204,7 @@ def _build_link_rules(
         secret_links=settings.secret_links,
         never_track=settings.never_track,
         signed_params=frozenset(map(str.lower, settings.signed_params)),
-        track_opens=request.track_opens and settings.track_opens,
+        track_opens=request.tracks_opens and settings.track_opens,
         honeypot=request.honeypot,
         is_own_pixel=lambda token: _can_open(sealer.open_sealer.open, token),
     )
