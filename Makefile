@@ -121,8 +121,8 @@ soak: $(READY) ## Run the fault and trust tests for much longer (SEED=…, ROUND
 		python -m pytest tests/trust tests/faults --numprocesses auto --dist worksteal $(ARGS)
 
 .PHONY: fuzz
-fuzz: $(FUZZER)/ready ## Fuzz each target, or TARGET alone, for SECONDS (needs Linux on x86-64)
-	@PYTHONPATH=$(FUZZER) python -m fuzz $(call number,SECONDS,30) $(call typed,TARGET)
+fuzz: $(FUZZER)/ready ## Fuzz each target, or TARGET alone, for SECONDS (SEED=… repeats a run; needs Linux on x86-64)
+	@SEED=$(call number,SEED,0) PYTHONPATH=$(FUZZER) python -m fuzz $(call number,SECONDS,30) $(call typed,TARGET)
 
 $(FUZZER)/ready: tools/fuzzer.lock | $(READY)
 	@echo "Installing what tools/fuzzer.lock says into $(FUZZER)"

@@ -3,6 +3,8 @@
     python -m fuzz SECONDS           all targets, SECONDS each, in parallel; prints a line for each
     python -m fuzz SECONDS TARGET    one target, with the fuzzer's output
 
+With SEED in the environment, the fuzzer draws the same random numbers in each run.
+
 Exit status 1 if a target fails. build/fuzz then has the input and the output (TARGET.log).
 """
 
@@ -48,6 +50,7 @@ def fuzz_target(name: str, seconds: str) -> NoReturn:
         "timeout": MAX_SECONDS_PER_INPUT,
         "rss_limit_mb": MAX_MEGABYTES,
         "artifact_prefix": f"{FOLDER}/{name}-",
+        "seed": os.environ.get("SEED") or "0",  # 0: another one for each run
     }
     arguments = (f"-{option}={value}" for option, value in options.items())
     atheris.Setup(["fuzz", *arguments, str(corpus)], target.run)
