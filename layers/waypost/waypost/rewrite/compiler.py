@@ -48,6 +48,8 @@ MAX_TAG_LENGTH: Final = 255
 """Characters of a ``data-cio-tag``."""
 MAX_TAG_WARNINGS: Final = 100
 """Texts of a message that get a warning about their tags."""
+MAX_LINKS: Final = 10_000
+"""Links of a message, with those that stay as they are."""
 
 
 @dataclass(slots=True)  # frozen takes three times as long, forty times a message
@@ -206,10 +208,18 @@ class CompiledMessage:
                 occurrences = add_pixel(occurrences, rendered.text)
             if text.markup is TEXT_LINKS:
                 occurrences = apply_anchor_options(occurrences, anchors)
+            _check_link_count(position - 1 + len(rendered.occurrences), text.path)
             _check_tags(occurrences, text.path)
             plan = _plan_text(rendered.text, occurrences, self._rules, position, rendered.blocks)
             position += len(plan.links)
             yield PlannedText(text.path, plan)
+
+
+def _check_link_count(count: int, path: ContentPath) -> None:
+    """Refuse too many links of a message. Raises InvalidRequest, naming the text that exceeds."""
+    if count > MAX_LINKS:
+        reason = f"has {count:,} links; at most {MAX_LINKS:,} are allowed"
+        raise InvalidRequest.from_field(format_content_path(path), reason)
 
 
 def _check_tags(occurrences: Iterable[LinkOccurrence], path: ContentPath) -> None:
