@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 from typing import Any, Final
-from urllib.parse import urlencode
 
 from tools import cli
 from tools.cli import EXIT_DONE
@@ -48,10 +47,11 @@ def _run_action(api: ManagementApi, folder: str, options: argparse.Namespace) ->
         "revert": ("POST", host, {"reverted": True}),
         "restore": ("POST", host, {"reverted": False}),
         "trust": ("POST", f"operator/{host}", {"sending_verified": True} | sending),
-        "remove": ("DELETE", f"{host}?{urlencode({'host': options.host})}", None),
+        "remove": ("DELETE", host, None),
     }
     method, path, body = requests[options.command]
-    domain: dict[str, Any] = api.request(method, f"/v1/{path}", body)
+    query = {"host": options.host} if method == "DELETE" else None
+    domain: dict[str, Any] = api.request(method, f"/v1/{path}", body, query)
     return domain
 
 

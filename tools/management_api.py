@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
+from urllib.parse import quote, urlencode
 
 import boto3
 import urllib3
@@ -49,12 +51,17 @@ class ManagementApi:
         api = stack.get_resource_id("ManagementApi")
         return cls(f"https://{api}.execute-api.{stack.region}.amazonaws.com", stack.region)
 
-    def request(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
-        """Send a request, and return the decoded response.
+    def request(
+        self, method: str, path: str, body: object = None, query: Mapping[str, str] | None = None
+    ) -> Any:  # noqa: ANN401 - JSON
+        """Send a request, and return the decoded response. ``query`` is not encoded.
 
         :raises ApiError: when the API returns an error.
         :raises ApiUnreachable: when there is no response.
         """
+        if query:
+            # Signatures cover %20 for a space, never a plus sign.
+            path += f"?{urlencode(query, quote_via=quote, safe='')}"
         answer = self._send(method, path, body)
         try:
             decoded = answer.json()

@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
-from urllib.parse import urlencode
 
 import urllib3
 
@@ -138,7 +137,7 @@ class SmokeTest:
             _expect(self.api.request("GET", path)["opted_out"], True, "the person's opt-out")
             _expect(self.api.request("GET", other)["opted_out"], False, "another person's opt-out")
         finally:
-            self.api.request("DELETE", f"{path}?{urlencode({'person': names[0]})}")
+            self.api.request("DELETE", path, query={"person": names[0]})
         return "a slash, a question mark and percent signs belong to the name"
 
     def pages(self) -> str:
@@ -203,7 +202,7 @@ class SmokeTest:
             shown = self.api.request("GET", f"{_FOLDER}/domains/{host}")
             _expect(shown["checked"], checked["checked"], "the time of the check")
         finally:
-            self.api.request("DELETE", f"{_FOLDER}/domains/{host}?host={host}")
+            self.api.request("DELETE", f"{_FOLDER}/domains/{host}", query={"host": host})
             gone = self.api.request("POST", f"{_FOLDER}/domains/{host}/verify")
         _expect(gone["use"], "removed", "its use after the removal")
         return f"checked: {checked['lights']['dns']['found']}"
