@@ -34,7 +34,7 @@ def test_stdout_has_only_the_share_link(requests, capsys):
 def test_request_encodes_names_and_includes_people(requests):
     run("--workspace", "a/c me", "--campaign", "spring/€", "--hours", "2", "--people", "yes")
     ((_, path, body),) = requests
-    assert path == "/v1/workspaces/a%2Fc%20me/shares"
+    assert path == "/v1/workspaces/~YS9jIG1l/shares"
     assert body == {"campaign": "spring/€", "hours": 2, "people": True}
 
 
