@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Final
 
 import yaml
@@ -24,6 +23,7 @@ LOG_FILE: Final = FOLDER / "sam.log"
 _BUILD: Final = FOLDER / "sam"
 _TEMPLATE: Final = _BUILD / "emulated.yaml"
 _RUNTIME: Final = "3.13"
+_SAM_SECONDS: Final = 900
 
 
 class DeployFailed(SystemExit):
@@ -76,13 +76,16 @@ def build_root_environment(url: str) -> dict[str, str]:
 
 
 def _run_sam(arguments: list[str], environment: Mapping[str, str]) -> str:
-    ended = subprocess.run(
-        ["sam", *arguments], cwd=CONFIG_FILE.parent, env=environment, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
-    )  # fmt: skip
+    try:
+        ended = subprocess.run(
+            ["sam", *arguments], cwd=CONFIG_FILE.parent, env=environment, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, timeout=_SAM_SECONDS,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as error:
+        raise DeployFailed(f"sam {arguments[0]}: no end after {_SAM_SECONDS} s") from error
     with LOG_FILE.open("a", encoding="utf-8") as log:
         log.write(ended.stdout)
     if ended.returncode:
         last = (ended.stdout.strip().splitlines() or ["no output"])[-1]
-        raise DeployFailed(f"sam {arguments[0]}: failed ({last}); read {Path(LOG_FILE)}")
+        raise DeployFailed(f"sam {arguments[0]}: failed ({last}); read {LOG_FILE}")
     return ended.stdout
