@@ -258,3 +258,19 @@ def test_tag_in_a_url_parameter_is_not_interpreted(messages: MessageHarness):
     )
     assert [link["url"] for link in response["links"]] == ["https://e.com/"]
     assert "evil.example" not in str(response["deliveries"][0]["content"]["html"])
+
+
+@pytest.mark.parametrize("liquid", [False, True])
+def test_tag_with_half_of_a_surrogate_pair_cannot_be_read(messages: MessageHarness, liquid: bool):
+    """JSON can contain it as an escape, but no URL can."""
+    body = '{"a": "{% cio_link url:https://e.com/\\ud800 %}"}'
+    reason = "half of a surrogate pair in the url"
+    if liquid:
+        with pytest.raises(InvalidRequest, match=reason) as raised:
+            messages.rewrite(channel="push", content={"body": body}, liquid=True)
+        str(raised.value).encode()
+        return
+    answer = messages.rewrite(channel="push", content={"body": body})
+    assert answer["deliveries"][0]["content"] == {"body": body}
+    assert any(reason in warning for warning in answer["warnings"])
+    "".join(answer["warnings"]).encode()

@@ -84,6 +84,12 @@ def parse_cio_link(arguments: str, field: str) -> CioLink:
         values[name] = value
     if not values.get("url"):
         raise _syntax_error(field, arguments, "no url; add url:https://…")
+    try:
+        values["url"].encode()
+    except UnicodeEncodeError:
+        raise _syntax_error(
+            field, arguments, "half of a surrogate pair in the url; remove it"
+        ) from None
     return CioLink(**values)
 
 
@@ -119,4 +125,5 @@ def _syntax_error(field: str, arguments: str, reason: str) -> InvalidRequest:
 
 
 def _describe_error(arguments: str, reason: str) -> str:
-    return f"cio_link{arguments[:100].rstrip()}: {reason}"
+    start = arguments[:100].rstrip().encode(errors="backslashreplace").decode()
+    return f"cio_link{start}: {reason}"
