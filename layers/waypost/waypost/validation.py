@@ -7,6 +7,8 @@ field's definition, never of the input.
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Annotated, Any, Final, TypeVar
@@ -24,6 +26,7 @@ _WHOLE: Final = "is not a whole number"
 _BOOLEAN: Final = "is neither true nor false"
 _DATE: Final = "is not a date such as 2026-11-21"
 _JSON: Final = "is not JSON"
+_SURROGATE_ESCAPE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 ERROR_REASONS: Final[Mapping[str, str]] = {
     "missing": "is missing",
@@ -120,11 +123,34 @@ IsoDate = Annotated[date, BeforeValidator(_validate_iso_date)]
 
 
 def parse_json(model: type[Model], body: str | bytes | None) -> Model:
-    """Parse JSON text into a model. Raises InvalidRequest with each field and reason."""
+    r"""Parse JSON text into a model. Raises InvalidRequest with each field and reason.
+
+    pydantic's parser refuses the whole text for half of a surrogate pair (``"\ud83d"``), which
+    JSON allows. Then the text is decoded first, so that only the field that has it is refused.
+    """
     try:
         return model.model_validate_json(body or b"")
     except ValidationError as e:
-        raise _convert_validation_error(e) from None
+        is_json = e.errors(include_url=False)[0]["type"] != "json_invalid"
+        try:
+            value = None if is_json or not body else _decode_surrogates(body)
+        except (ValueError, RecursionError):
+            value = None
+        if value is None:
+            raise _convert_validation_error(e) from None
+    return validate_value(model, value)
+
+
+def _decode_surrogates(body: str | bytes) -> object:
+    """Decode JSON that escapes surrogates. Raises ValueError for any other."""
+    text = body if isinstance(body, str) else body.decode()
+    if not _SURROGATE_ESCAPE.search(text):
+        raise ValueError("JSON: has no surrogates")
+    return json.loads(text, parse_constant=_refuse_constant)
+
+
+def _refuse_constant(name: str) -> object:
+    raise ValueError(f"JSON: has no such constant ({name})")
 
 
 def validate_value(model: type[Model], value: object) -> Model:
