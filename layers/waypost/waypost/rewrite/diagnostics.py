@@ -20,6 +20,7 @@ from waypost.rewrite.compiler import (
     TextPlan,
     iter_links,
 )
+from waypost.rewrite.link_warnings import find_url_warnings, is_contact
 from waypost.rewrite.link_writer import (
     LinkIds,
     LinkPrefixBuilder,
@@ -135,6 +136,8 @@ class MessageDiagnostics:
     """The first recipient's rewritten links, by position."""
     _last_parameters: RecipientParameters | None = None
     _recipient_count: int = 0
+    _contact_count: int = 0
+    """Recipients whose links have a ``_cio_id`` that looks like contact data."""
     _empty_parameters: dict[str, None] = field(default_factory=dict)
     _links_without_parameters: dict[str, int] = field(default_factory=dict)
     """Positions of links that are too long for the parameters, by identity."""
@@ -152,6 +155,9 @@ class MessageDiagnostics:
         empty_names = rendered.parameters.empty_names
         if empty_names and any(link.decision.has_parameters for link in iter_links(rendered.texts)):
             self._empty_parameters.update(dict.fromkeys(empty_names))
+
+        if _has_contact_id(rendered):
+            self._contact_count += 1
 
     def _shares_links(self, rendered: RenderedRecipient) -> bool:
         """Check that a recipient has the links and parameters of the one before."""
@@ -200,7 +206,14 @@ class MessageDiagnostics:
             warnings += find_link_warnings(self._previews)
             if self.request.content.mime is not None:
                 warnings += find_mime_warnings(self.request.content.mime, texts[("mime",)])
+        if self._contact_count:
+            warnings.append(
+                "recipients whose _cio_id looks like an e-mail address or a phone number, which "
+                f"the linked sites then see ({self._contact_count:,}); "
+                "use an identifier of your own"
+            )
         links = self._collect_links()
+        warnings += find_url_warnings(links)
         one_offs = links.count_one_offs() if self.is_template else 0
         warnings += find_identity_warnings(links, one_offs, self._recipient_count)
         return warnings
@@ -262,6 +275,14 @@ class MessageDiagnostics:
     def _preview_texts(self, first: RenderedRecipient) -> dict[ContentPath, str]:
         """Build the first recipient's texts in their final length, with fillers for links."""
         return {text.path: _fill_preview(text.plan, self._previews) for text in first.texts}
+
+
+def _has_contact_id(rendered: RenderedRecipient) -> bool:
+    person = rendered.recipient.person
+    if person is None or not rendered.parameters.adds_person_id or not is_contact(person):
+        return False
+    decisions = (link.decision for link in iter_links(rendered.texts))
+    return any(decision.is_tracked and decision.has_parameters for decision in decisions)
 
 
 def _read_destination(token: ClickToken, packed: PackedLink, person: str | None) -> str:
