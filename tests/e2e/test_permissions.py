@@ -133,6 +133,9 @@ class Scenario:
         for _ in range(MAX_INLINE_CLICKS + 1):  # more clicks than a recipient row contains
             self.follow(link)
         assert self.stack.wait_until_counted()
+        exported = self.ask("GET", f"{person}/export").body.decode()
+        assert '"record": "click"' in exported
+        assert '"record": "destination"' in exported
         before = self.ask("GET", f"{self.path}/campaigns").json()
         erased = self.ask(
             "DELETE", f"{person}?person=ada", status=202

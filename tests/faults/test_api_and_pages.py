@@ -79,6 +79,7 @@ READS = [
     ApiRequest(f"GET {WORKSPACE}/links/{{link}}/people.csv"),
     ApiRequest(f"GET {WORKSPACE}/links/{{link}}/people.ndjson"),
     ApiRequest(f"GET {WORKSPACE}/people/{{person}}/activity"),
+    ApiRequest(f"GET {WORKSPACE}/people/{{person}}/export"),
     ApiRequest(f"GET {WORKSPACE}/people/{{person}}/opt-out"),
     ApiRequest(f"GET {WORKSPACE}/settings"),
     ApiRequest(f"GET {WORKSPACE}/domains"),

@@ -67,6 +67,7 @@ ACCESS_MATRIX: Final[dict[str, ExpectedAccess]] = {
     f"GET {ROOT}/links/{{link}}/people.csv": ExpectedAccess(200, 404, 409),
     f"GET {ROOT}/links/{{link}}/people.ndjson": ExpectedAccess(200, 404, 409),
     f"GET {ROOT}/people/{{person}}/activity": ExpectedAccess(200, 404, 409),
+    f"GET {ROOT}/people/{{person}}/export": ExpectedAccess(200, 200, 409),
     f"GET {ROOT}/people/{{person}}/opt-out": ExpectedAccess(200, 200, 409),
     f"PUT {ROOT}/people/{{person}}/opt-out": ExpectedAccess(200, 200, 409),
     f"DELETE {ROOT}/people/{{person}}/opt-out": ExpectedAccess(200, 200, 409),

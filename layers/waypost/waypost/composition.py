@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from waypost.domains.events import DomainEventPublisher
     from waypost.domains.service import DomainService
     from waypost.domains.verification import DomainVerificationService
+    from waypost.privacy.export import PersonExport
     from waypost.privacy.requests import PrivacyRequests
     from waypost.redirect.service import RedirectService
     from waypost.reports.campaigns import CampaignReportService
@@ -374,6 +375,12 @@ class ApiServices:
             now=partial(utc_now, self.clock),
             monotonic=time.monotonic,
         )
+
+    @cached_property
+    def person_export(self) -> PersonExport:
+        from waypost.privacy.export import PersonExport
+
+        return PersonExport(self.repositories, time.monotonic)
 
     @cached_property
     def domain_service(self) -> DomainService:

@@ -31,6 +31,7 @@ from waypost.domains.service import DomainService
 from waypost.errors import InvalidRequest, NotFound, WaypostError
 from waypost.observability import create_logger, log_server_error
 from waypost.path_names import NAME_FORMAT, decode_path_name, encode_path_name
+from waypost.privacy.export import PersonExport
 from waypost.privacy.requests import PrivacyRequests
 from waypost.reports.campaigns import CampaignReportService
 from waypost.reports.people import ExportPart, PeopleReportService
@@ -90,6 +91,9 @@ class RouteServices(Protocol):
 
     @property
     def privacy_requests(self) -> PrivacyRequests: ...
+
+    @property
+    def person_export(self) -> PersonExport: ...
 
     @property
     def domain_service(self) -> DomainService: ...

@@ -1,4 +1,4 @@
-"""Log who changed a person's data, without naming the person.
+"""Log who changed or exported a person's data, without naming the person.
 
 A line contains the hash under which an opt-out is stored: someone who knows the person can compute
 it, but no one can reverse it. The caller is the IAM identity that signed the request. The API

@@ -245,6 +245,25 @@ def opt_in(
     return services.privacy_requests.opt_in(workspace, person, audit)
 
 
+@router.get(
+    f"{PERSON_ROUTE}/export",
+    summary="Export what is stored about a person, as NDJSON",
+    tags=["people"],
+    responses=describe_file(EXPORT_CONTENT_TYPES["ndjson"]),
+    operation_id="export_person",
+)
+def export_person(
+    services: InjectedServices,
+    audit: InjectedAudit,
+    workspace: PathName,
+    person: PathName,
+    cursor: Cursor = None,
+) -> Response[str]:
+    part = services.person_export.read_part(workspace, person, cursor, audit)
+    next_page = build_route_path(f"{PERSON_ROUTE}/export", workspace=workspace, person=person)
+    return file_response("person.ndjson", EXPORT_CONTENT_TYPES["ndjson"], part, next_page)
+
+
 @router.delete(
     PERSON_ROUTE,
     summary="Erase a person; repeat the request until it is done",
