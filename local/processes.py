@@ -40,7 +40,6 @@ import dns.resolver
 import hstspreload
 import itsdangerous
 import jinja2
-import linkify_it
 import liquid
 import pydantic
 import turbohtml

@@ -132,6 +132,8 @@ def decide_link(occurrence: LinkOccurrence, rules: LinkRules) -> LinkDecision:
         notes.append("its author asked not to track it")
     elif secret:
         notes.append(f"tracked, but it looks secret: {secret}")
+    if occurrence.warning:
+        notes.append(occurrence.warning)
     if parameters and (signature := find_signature(href.text, rules.signed_params)):
         parameters = False
         notes.append(f"it gets no parameters, because its query has {signature}")

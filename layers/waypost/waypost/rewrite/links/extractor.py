@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from waypost.errors import InvalidRequest
+from waypost.errors import InvalidRequest, UnsafeDestination
 from waypost.rewrite.links import cio_link, html, plain_text
 from waypost.rewrite.links.html import decode_attribute_text, encode_attribute
 from waypost.rewrite.links.occurrence import LinkOccurrence, TextTransform, pass_through
 from waypost.rewrite.links.placeholders import mask_liquid, mask_spans
-from waypost.urls import clean_href
+from waypost.urls import parse_href
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,12 @@ def _escape_json(text: str) -> str:
 HTML_LINKS = Markup(html.find_html_links, decode_attribute_text, encode_attribute)
 HTML_TAGS = Markup(_find_no_links, decode_attribute_text, encode_attribute)
 TEXT_LINKS = Markup(plain_text.find_plain_text_links)
+FLOWED_TEXT_LINKS = Markup(plain_text.find_flowed_text_links)
 TEXT_TAGS = Markup(_find_no_links)
 JSON_TAGS = Markup(_find_no_links, encode=_escape_json, decode_arguments=_unescape_json)
+
+_WEB_URL = re.compile(r"(https?)://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
+_ESCAPE = re.compile(r"%[0-9a-f]{2}", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +134,7 @@ def apply_anchor_options(
     """Apply the options of the HTML part's anchors to the same URLs in a text part."""
     anchors_by_url: dict[str, LinkOccurrence] = {}
     for anchor in anchors:
-        url = clean_href(anchor.href)
+        url = _normalize_url(anchor.href)
         previous = anchors_by_url.get(url, anchor)
         anchors_by_url[url] = replace(
             anchor,
@@ -139,10 +144,26 @@ def apply_anchor_options(
         )
     return [
         replace(link, track=same.track, url_params=same.url_params, tag=same.tag)
-        if not link.requested and (same := anchors_by_url.get(clean_href(link.href)))
+        if not link.requested and (same := anchors_by_url.get(_normalize_url(link.href)))
         else link
         for link in occurrences
     ]
+
+
+def _normalize_url(href: str) -> str:
+    """Return one spelling for all that lead to the same URL: host, default port, path, escapes."""
+    parsed = parse_href(href)
+    try:
+        url = parsed.to_destination()
+    except UnsafeDestination:
+        return parsed.text
+    parts = _WEB_URL.fullmatch(url)
+    if not parts:
+        return url
+    scheme, authority, rest = parts[1].lower(), parts[2].lower(), parts[3]
+    host = authority.removesuffix(":443" if scheme == "https" else ":80")
+    path = rest if rest.startswith("/") else f"/{rest}"
+    return f"{scheme}://{host}{_ESCAPE.sub(lambda match: match[0].upper(), path)}"
 
 
 def _find_tags(markup: Markup, text: str) -> tuple[list[LinkOccurrence], list[tuple[int, str]]]:

@@ -31,6 +31,7 @@ from typing import Final
 
 from waypost.errors import InvalidRequest
 from waypost.rewrite.links.extractor import (
+    FLOWED_TEXT_LINKS,
     HTML_LINKS,
     TEXT_LINKS,
     TEXT_TAGS,
@@ -98,7 +99,7 @@ def parse_mime(
         warnings += scan.list_warnings(f"{field} ({leaf.headers.get_content_type()})")
     anchors = [link for part in parts if part.markup is HTML_LINKS for link in part.occurrences]
     for part in parts:
-        if part.markup is TEXT_LINKS:
+        if part.markup in (TEXT_LINKS, FLOWED_TEXT_LINKS):
             part.occurrences = apply_anchor_options(part.occurrences, anchors)
     return replace(_assemble_text(raw, parts, field), warnings=warnings)
 
@@ -160,9 +161,17 @@ def _select_markup(headers: Headers, *, track_text: bool) -> Markup | None:
         case "text/html":
             return HTML_LINKS
         case "text/plain":
-            return TEXT_LINKS if track_text else TEXT_TAGS
+            if not track_text:
+                return TEXT_TAGS
+            return FLOWED_TEXT_LINKS if _is_flowed(headers) else TEXT_LINKS
         case _:
             return None
+
+
+def _is_flowed(headers: Headers) -> bool:
+    """Return whether lines that end with a space go on without it (RFC 3676, DelSp)."""
+    parameters = (headers.get_param("format", ""), headers.get_param("delsp", ""))
+    return [str(value).lower() for value in parameters] == ["flowed", "yes"]
 
 
 def _add_part_pixel(

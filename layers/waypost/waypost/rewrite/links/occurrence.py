@@ -35,6 +35,8 @@ class LinkOccurrence:
     tag: str | None = None
     requested: bool = False
     """Written as ``cio_link``: the author asked for this link, with any scheme."""
+    warning: str | None = None
+    """About where it was found in the text, for the report."""
     is_from_data: bool = False
     """Found only after a template was rendered: ``url`` comes from the recipient's data."""
     find_pixel: Callable[[], str] | None = None
