@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.message_harness import MessageHarness, decode_links
-from waypost.rewrite.signed_urls import find_signature
+from waypost.rewrite.link_rules import find_signature
 
 TEXT = st.text(st.sampled_from("abz019-._~%&=/+@!$'()*,:"), max_size=12)
 PAIR = st.text(st.sampled_from("abz019-._~%=/+@!$'()*,:"), min_size=1, max_size=16)

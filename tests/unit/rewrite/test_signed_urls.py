@@ -14,7 +14,7 @@ from botocore.credentials import Credentials
 from tests.message_harness import MessageHarness, decode_links
 from tests.redirect_harness import RedirectHarness, make_request
 from tests.rewrite_harness import RewriteHarness
-from waypost.rewrite.signed_urls import find_signature
+from waypost.rewrite.link_rules import find_signature
 
 BASE64 = "c2lnbmF0dXJlIG9mIGEgdGVzdA%3D%3D"
 SIGNED = {

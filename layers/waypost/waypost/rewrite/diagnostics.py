@@ -6,9 +6,11 @@ Destinations, lengths and round trips are those of the first recipient, who stan
 from __future__ import annotations
 
 import re
+import socket
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address
 from typing import Final, TypedDict
 
 from waypost.models.short_link import CODE_LENGTH
@@ -20,7 +22,6 @@ from waypost.rewrite.compiler import (
     TextPlan,
     iter_links,
 )
-from waypost.rewrite.link_warnings import find_url_warnings, is_contact
 from waypost.rewrite.link_writer import (
     LinkIds,
     LinkPrefixBuilder,
@@ -38,7 +39,7 @@ from waypost.rewrite.url_parameters import RecipientParameters
 from waypost.tokens import ClickToken
 from waypost.tokens.codec import decode_click_token, fill_person, pack_recipient
 from waypost.tokens.signer import SIGNATURE_BYTES
-from waypost.urls import MAX_DESTINATION_LENGTH
+from waypost.urls import MAX_DESTINATION_LENGTH, get_host
 
 SMS_TEXT_PATH: Final[ContentPath] = ("text",)
 
@@ -54,6 +55,18 @@ MAX_MIME_LINE_LENGTH: Final = 998
 _LINE_END = re.compile(r"\r?\n")
 # An identifier: at least twenty letters and digits mixed, as in a token or a UUID.
 _IDENTIFIER = re.compile(r"(?=[\w\-]*\d)(?=[\w\-]*[A-Za-z])[\w\-]{20,200}")
+_MERGE_TAG: Final = re.compile(
+    r"%%[\w.:\-]{1,60}%%"  # Salesforce Marketing Cloud
+    r"|\*(?:\||%7C)[\w.:\-]{1,60}(?:\||%7C)\*"  # Mailchimp
+    r"|\[\[[^\[\]]{1,60}\]\]"  # Mailjet
+    r"|\$(?:\{|%7B)[^{}]{1,60}(?:\}|%7D)"  # template literals
+    r"|(?:<|%3C)(?:%|%25)=.{1,60}?(?:%|%25)(?:>|%3E)"  # ERB, EJS
+    r"|%7B%7B.{1,60}?%7D%7D",  # Liquid or Handlebars that an editor encoded
+    re.IGNORECASE,
+)
+_EMAIL_ADDRESS: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+# A plain number is an ordinary identifier: a phone number has a plus sign, spaces or parentheses.
+_PHONE_NUMBER: Final = re.compile(r"(?=(?:\D*\d){7,15}\D*\Z)(?:\+|(?=.*[ ()]))[\d ()./\-]+")
 
 
 class LinkEntry(TypedDict):
@@ -279,7 +292,7 @@ class MessageDiagnostics:
 
 def _has_contact_id(rendered: RenderedRecipient) -> bool:
     person = rendered.recipient.person
-    if person is None or not rendered.parameters.adds_person_id or not is_contact(person):
+    if person is None or not rendered.parameters.adds_person_id or not _is_contact(person):
         return False
     decisions = (link.decision for link in iter_links(rendered.texts))
     return any(decision.is_tracked and decision.has_parameters for decision in decisions)
@@ -391,3 +404,47 @@ def _is_one_off(link: MessageLink) -> bool:
     if link.tag or not link.decision.is_tracked or "{{" in link.url:
         return False
     return _IDENTIFIER.search(link.url) is not None
+
+
+def _is_contact(identifier: str) -> bool:
+    """Check if an identifier looks like an e-mail address or a phone number."""
+    text = identifier.strip()
+    return bool(_EMAIL_ADDRESS.fullmatch(text) or _PHONE_NUMBER.fullmatch(text))
+
+
+def find_url_warnings(links: Iterable[MessageLink]) -> Iterator[str]:
+    """Warn about links with merge tags of other systems, and about hosts of the sender's own."""
+    tags: list[tuple[int, str]] = []
+    hosts: list[tuple[int, str]] = []
+    for link in links:
+        url = link.decision.destination or link.url
+        if match := _MERGE_TAG.search(url):
+            tags.append((link.position, match[0]))
+        host = get_host(url)
+        if host is not None and _is_private(host):
+            hosts.append((link.position, host))
+    if tags:
+        position, tag = tags[0]
+        yield (
+            f"links with a merge tag of another system, which stays as it is ({len(tags):,}); "
+            f"the first is link {position}: {tag!r}"
+        )
+    if hosts:
+        position, host = hosts[0]
+        yield (
+            f"links to a private host, which recipients cannot reach ({len(hosts):,}); "
+            f"the first is link {position}: {host!r}"
+        )
+
+
+def _is_private(host: str) -> bool:
+    name = host.removesuffix(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        if name.startswith("["):
+            address: IPv4Address | IPv6Address = IPv6Address(name[1:-1])
+            return (getattr(address, "ipv4_mapped", None) or address).is_private
+        return IPv4Address(socket.inet_aton(name)).is_private  # reads 0x7f.1 as browsers do
+    except (ValueError, OSError):
+        return False
