@@ -143,7 +143,7 @@ def resolve_request(
     )
 
 
-def check_repeated_name(field: str, name: str, repeated: str) -> None:
+def check_name_repetition(field: str, name: str, repeated: str) -> None:
     """Check that path and query of a destructive request name the same person or host.
 
     API Gateway decodes a path before it finds the route, so a path that is encoded wrongly can name

@@ -23,7 +23,7 @@ from waypost.api.app import (
     PathName,
     RouteServices,
     build_route_path,
-    check_repeated_name,
+    check_name_repetition,
     create_router,
     describe_file,
     describe_partial_result,
@@ -241,7 +241,7 @@ def opt_in(
     person: PathName,
     repeated: RepeatedPerson,
 ) -> OptOutAnswer:
-    check_repeated_name("person", person, repeated)
+    check_name_repetition("person", person, repeated)
     return services.privacy_requests.opt_in(workspace, person, audit)
 
 
@@ -278,7 +278,7 @@ def erase_person(
     person: PathName,
     repeated: RepeatedPerson,
 ) -> Response[ErasureAnswer]:
-    check_repeated_name("person", person, repeated)
+    check_name_repetition("person", person, repeated)
     answer = services.privacy_requests.erase(workspace, person, audit)
     if answer.done:
         return Response(200, "application/json", answer)
@@ -325,7 +325,7 @@ def remove_domain(
     host: PathHost,
     repeated: RepeatedHost,
 ) -> DomainStatus:
-    check_repeated_name("host", host, repeated)
+    check_name_repetition("host", host, repeated)
     return services.domain_service.remove_domain(workspace, host)
 
 

@@ -11,7 +11,7 @@ from liquid import Environment
 
 from waypost.errors import InvalidRequest
 from waypost.rewrite.links.extractor import TEXT_LINKS
-from waypost.rewrite.liquid.filters import FILTERS, format_date, strip_html
+from waypost.rewrite.liquid.filters import FILTERS, format_liquid_date, strip_html
 from waypost.rewrite.liquid.runtime import MAX_RENDER_STEPS, WorkBudget
 from waypost.rewrite.liquid.template import LiquidTemplate
 
@@ -89,7 +89,7 @@ def test_empty_format_returns_the_date_unchanged() -> None:
 
 def test_result_of_a_date_does_not_depend_on_the_values_before() -> None:
     """Python compares 1, 1.0 and True as equal, so a cache would confuse them."""
-    assert [format_date(x, "%Y") for x in (1.0, True, 1)] == [1.0, True, "1970"]
+    assert [format_liquid_date(x, "%Y") for x in (1.0, True, 1)] == [1.0, True, "1970"]
 
 
 class FirstOfMay(date):
@@ -107,7 +107,7 @@ class SecondOfMay(date):
 def test_time_without_a_date_is_of_today(monkeypatch: pytest.MonkeyPatch) -> None:
     for today, expected in ((FirstOfMay, "01"), (SecondOfMay, "02")):
         monkeypatch.setattr("waypost.rewrite.liquid.filters.date", today)
-        assert format_date("10:00", "%d") == expected
+        assert format_liquid_date("10:00", "%d") == expected
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_time_without_a_date_is_of_today(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_unknown_time_zone_is_ignored_without_a_warning(text: str, zone: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert format_date(f"2026-11-21 {text}", "%H%z") == f"10{zone}"
+        assert format_liquid_date(f"2026-11-21 {text}", "%H%z") == f"10{zone}"
 
 
 def test_error_of_a_filter_names_the_filter_and_the_line() -> None:

@@ -163,12 +163,12 @@ def _select_markup(headers: Headers, *, track_text: bool) -> Markup | None:
         case "text/plain":
             if not track_text:
                 return TEXT_TAGS
-            return FLOWED_TEXT_LINKS if _is_flowed(headers) else TEXT_LINKS
+            return FLOWED_TEXT_LINKS if _has_soft_breaks(headers) else TEXT_LINKS
         case _:
             return None
 
 
-def _is_flowed(headers: Headers) -> bool:
+def _has_soft_breaks(headers: Headers) -> bool:
     """Return whether lines that end with a space go on without it (RFC 3676, DelSp)."""
     parameters = (headers.get_param("format", ""), headers.get_param("delsp", ""))
     return [str(value).lower() for value in parameters] == ["flowed", "yes"]

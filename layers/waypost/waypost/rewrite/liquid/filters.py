@@ -180,7 +180,7 @@ class LimitedFilter:
             )
 
 
-def format_date(value: object, date_format: object) -> object:
+def format_liquid_date(value: object, date_format: object) -> object:
     """Format a date as Shopify's Liquid does: a value that is no date is returned unchanged.
 
     Dates are ``now``, ``today``, texts, and seconds since 1970 up to the year 9999. Larger numbers,
@@ -339,7 +339,10 @@ _EXTRA_STEPS: Final[Mapping[str, Callable[..., int]]] = {
     "date": lambda *_: _DATE_STEPS,
 }
 
-_REPLACEMENTS: Final[Mapping[str, LiquidFilter]] = {"date": format_date, "strip_html": strip_html}
+_REPLACEMENTS: Final[Mapping[str, LiquidFilter]] = {
+    "date": format_liquid_date,
+    "strip_html": strip_html,
+}
 
 
 def _build_filters() -> dict[str, LimitedFilter]:
