@@ -17,11 +17,8 @@ from waypost.errors import InvalidRequest
 _TAG = re.compile(r"\{%(-?)\s*cio_link\b((?:[^%{]|%(?!\})|\{(?!%))*?)(-?)%\}")
 _TAG_START = re.compile(r"\{%-?\s*cio_link\b")
 _NAME = re.compile(r"[\s,]*(?:(\w+)\s*:\s*|$)")
-_OUTPUT = r"\{\{(?:(?!\}\}).)*\}\}"
-_VALUE = re.compile(
-    rf"""(?P<quote>["'])(?P<quoted>(?:{_OUTPUT}|(?!(?P=quote)).)*)(?P=quote)|(?P<bare>(?:{_OUTPUT}|\S)*)""",
-    re.DOTALL,
-)
+_SPACE = re.compile(r"\s")
+_QUOTES = ('"', "'")
 _FLAG_VALUES = {"true": True, "false": False}
 
 
@@ -114,10 +111,58 @@ def _iter_arguments(arguments: str, field: str) -> Iterator[tuple[str, str]]:
             raise _syntax_error(field, arguments, "arguments not of the form name:value")
         if name[1] is None:
             return
-        value = _VALUE.match(arguments, name.end())
-        assert value is not None  # noqa: S101 - a bare value may be empty
-        position = value.end()
-        yield name[1], value["quoted"] if value["quote"] else value["bare"].removesuffix(",")
+        value, position = _read_value(arguments, name.end())
+        yield name[1], value
+
+
+def _read_value(text: str, start: int) -> tuple[str, int]:
+    """Read the value at an offset; return it and the offset after it."""
+    quote = text[start : start + 1]
+    if quote in _QUOTES:
+        end = _find_closing_quote(text, start + 1, quote)
+        if end >= 0:
+            return text[start + 1 : end], end + 1
+    end = _find_bare_end(text, start)
+    return text[start:end].removesuffix(","), end
+
+
+def _find_closing_quote(text: str, start: int, quote: str) -> int:
+    """Find the quote that ends a value, or -1.
+
+    A quote inside ``{{ … }}`` belongs to the Liquid. If no other quote follows, the first one
+    inside the last ``{{ … }}`` that has one ends the value.
+    """
+    position, inside = start, -1
+    closing = text.find(quote, start)
+    while closing >= 0:
+        output = _find_output(text, position, closing)
+        if output is None:
+            return closing
+        position = output[1]
+        if closing < position:
+            inside = closing
+            closing = text.find(quote, position)
+    return inside
+
+
+def _find_bare_end(text: str, start: int) -> int:
+    """Find the whitespace outside ``{{ … }}`` that ends a value, or the end of the text."""
+    position, space = start, -1
+    while True:
+        if space < position:
+            found = _SPACE.search(text, position)
+            space = found.start() if found else len(text)
+        output = _find_output(text, position, space)
+        if output is None:
+            return space
+        position = output[1]
+
+
+def _find_output(text: str, start: int, end: int) -> tuple[int, int] | None:
+    """Find the first ``{{ … }}`` that begins between two offsets."""
+    opening = text.find("{{", start, end)
+    closing = text.find("}}", opening + 2) if opening >= 0 else -1
+    return (opening, closing + 2) if closing >= 0 else None
 
 
 def _syntax_error(field: str, arguments: str, reason: str) -> InvalidRequest:
