@@ -11,7 +11,7 @@ a delivery mean that several people read it.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -77,9 +77,12 @@ def _remove_from_window(links: Counter[str], click: CountedClick) -> None:
 def _find_clicks_near_honeypot(
     clicks: Sequence[CountedClick], signals: defaultdict[bytes, int]
 ) -> None:
-    honeypot_times = [click.time for click in clicks if click.signals & _HONEYPOT]
-    for click in clicks if honeypot_times else ():
-        if any(abs(click.time - time) <= BURST_WINDOW_MILLISECONDS for time in honeypot_times):
+    """Add a signal to every click that is near one of the honeypot. ``clicks`` are in order."""
+    honeypot_times = deque(click.time for click in clicks if click.signals & _HONEYPOT)
+    for click in clicks:
+        while honeypot_times and honeypot_times[0] < click.time - BURST_WINDOW_MILLISECONDS:
+            honeypot_times.popleft()
+        if honeypot_times and honeypot_times[0] <= click.time + BURST_WINDOW_MILLISECONDS:
             signals[click.id] |= _BESIDE_HONEYPOT
 
 
