@@ -109,12 +109,27 @@ def _as_list(value: Any) -> list[Any]:  # noqa: ANN401  JSON: one, or a list of 
 
 
 def _matches_any_pattern(patterns: Sequence[str], text: str, flags: int = 0) -> bool:
-    return any(re.fullmatch(_to_regex(pattern), text, flags) for pattern in patterns)
+    return any(_matches_pattern(pattern, text, flags) for pattern in patterns)
+
+
+def _matches_pattern(pattern: str, text: str, flags: int) -> bool:
+    """Match a text; the pieces between stars are searched one after the other."""
+    first, *rest = _compile_pieces(pattern, flags)
+    if not rest:
+        return first.fullmatch(text) is not None
+    *middle, last = rest
+    found = first.match(text)
+    for piece in middle:
+        found = found and piece.search(text, found.end())
+    end = len(text) - pattern[::-1].index("*")
+    return found is not None and found.end() <= end and last.fullmatch(text, end) is not None
 
 
 @cache
-def _to_regex(pattern: str) -> str:
-    return re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
+def _compile_pieces(pattern: str, flags: int) -> list[re.Pattern[str]]:
+    """Compile the pieces between the stars; ``?`` matches any character."""
+    pieces = (re.escape(piece).replace(r"\?", ".") for piece in pattern.split("*"))
+    return [re.compile(piece, flags) for piece in pieces]
 
 
 @dataclass(frozen=True, slots=True)

@@ -304,3 +304,23 @@ def _is_port(digits: str) -> bool:
     """Return True for a port, with leading zeros, or empty for the scheme's default port."""
     significant = digits.lstrip("0")
     return len(significant) <= 5 and int(significant or "0") <= 65535
+
+
+def matches_url_pattern(href: str, pattern: str) -> bool:
+    """Match a URL against a pattern in which ``*`` stands for any characters.
+
+    The pieces between the stars are searched one after the other, so no pattern is slow.
+    """
+    first, *rest = pattern.split("*")
+    if not rest:
+        return href == first
+    *middle, last = rest
+    if not href.startswith(first) or len(href) < len(first) + len(last):
+        return False
+    at, end = len(first), len(href) - len(last)
+    for piece in middle:
+        at = href.find(piece, at, end)
+        if at < 0:
+            return False
+        at += len(piece)
+    return href.endswith(last)

@@ -9,12 +9,12 @@ its browser, which redirects as usual.
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from waypost.models.tracking_domain import AppLinks
 from waypost.responses import Response, json_response
 from waypost.tokens import APP_PATH
+from waypost.urls import matches_url_pattern
 
 APPLE_APP_LINKS_PATH: Final = "/.well-known/apple-app-site-association"
 ANDROID_APP_LINKS_PATH: Final = "/.well-known/assetlinks.json"
@@ -25,7 +25,7 @@ def can_open(app_links: AppLinks, destination: str) -> bool:
     """Return True if a link to this destination opens in an app."""
     if not (app_links.ios or app_links.android):
         return False
-    return any(_matches_pattern(pattern, destination) for pattern in app_links.urls)
+    return any(matches_url_pattern(destination, pattern) for pattern in app_links.urls)
 
 
 def get_path_prefix(app_links: AppLinks, destination: str) -> str:
@@ -66,7 +66,3 @@ def _build_android_file(links: AppLinks) -> object:
         }
         for app in links.android
     ]
-
-
-def _matches_pattern(pattern: str, destination: str) -> bool:
-    return re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), destination) is not None
