@@ -26,7 +26,7 @@ from waypost.rewrite.liquid.link_marks import (
     register_link_tags,
 )
 from waypost.rewrite.liquid.runtime import describe_line, limit_template
-from waypost.rewrite.liquid.scanner import create_tokenizer
+from waypost.rewrite.liquid.scanner import tokenize_template
 
 MAX_OUTPUT_CHARACTERS: Final = 2 * 1024 * 1024
 """Characters of one rendered text, and of each variable in it."""
@@ -41,7 +41,6 @@ MAX_TAG_WHITE_SPACE: Final = 200
 _MAX_SETTING_CHARACTERS: Final = 64 * 1024
 _MAX_PATH_LENGTH: Final = 200
 
-_TOKENIZER: Final = create_tokenizer()
 _LONG_WHITE_SPACE = re.compile(rf"\s{{{MAX_TAG_WHITE_SPACE},}}\s")
 
 
@@ -73,7 +72,7 @@ class _LimitedEnvironment(Environment):
         return self._tokenize
 
     def _tokenize(self, source: str) -> Iterator[Token]:
-        return _limit_tokens(_TOKENIZER(source))
+        return _limit_tokens(tokenize_template(source))
 
 
 def _limit_tokens(tokens: Iterator[Token]) -> Iterator[Token]:
