@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from email import message_from_bytes, policy
 from typing import Final
 
 from waypost.cache import Cache
-from waypost.errors import StoreUnavailable
+from waypost.errors import InvalidRequest, StoreUnavailable
 from waypost.ids import CampaignId
 from waypost.models.campaign import (
     MESSAGE_SLOTS,
@@ -24,6 +23,7 @@ from waypost.models.campaign import (
 )
 from waypost.observability import Metric, create_logger, emit_metric
 from waypost.repositories.messages import MessageRepository
+from waypost.rewrite.links import mime
 from waypost.rewrite.links.channels import Json
 
 _MAX_CACHED_CAMPAIGNS: Final = 10_000
@@ -92,7 +92,6 @@ def extract_html(content: Mapping[str, Json]) -> str | None:
     if isinstance(html, str) or not isinstance(raw, str):
         return html if isinstance(html, str) else None
     try:
-        part = message_from_bytes(raw.encode(), policy=policy.default).get_body(("html",))
-        return None if part is None else str(part.get_content())
-    except Exception as e:  # hostile headers raise many kinds of errors in the parser
+        return mime.extract_html(raw, "content.mime")
+    except InvalidRequest as e:
         raise _UnreadableMime from e

@@ -51,6 +51,8 @@ from waypost.rewrite.links.occurrence import (
 _MAX_DEPTH: Final = 20
 _MAX_PARTS: Final = 500
 """Parts of one multipart."""
+_MAX_HEADER_PARAMETERS: Final = 100
+"""Semicolons in a header; a boundary, a charset and a name have three."""
 _SEALED_TYPES = {
     "multipart/signed": "signed",
     "multipart/encrypted": "encrypted",
@@ -62,6 +64,8 @@ _INLINE_PGP = re.compile(r"^-----BEGIN PGP (?:SIGNED )?MESSAGE-----", re.MULTILI
 _HEADER_PARSER: Final = HeaderParser()
 _END_OF_HEADERS = re.compile(r"\A(?=\r?\n)|\r?\n(?=\r?\n)")
 _NEWLINE = re.compile(r"\r?\n")
+_DELIMITER_LINE_END = re.compile(r"(--)?[ \t]*(?:\r?\n|\Z)")
+_TOKEN = re.compile(r"[\w\-]+")
 _IDENTITY_ENCODINGS = ("7bit", "8bit", "binary")
 _BASE64_LINE_LENGTH: Final = 76
 _QUOTED_LINE_LENGTH: Final = 75
@@ -73,6 +77,9 @@ _STATEFUL_CHARSETS = (
     *("utf-16", "utf16", "utf-32", "utf32"),
 )
 """Prefixes of charsets in which bytes of the ASCII range are not always ASCII."""
+_UNUSABLE_CODECS = ("idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape")
+# The decoder returns the characters of a run in base64 all at once, after its end.
+_UTF_7_RUN = re.compile(rb"\+[A-Za-z0-9+/]*.?|[^+]", re.DOTALL)
 
 
 def parse_mime(
@@ -102,6 +109,17 @@ def parse_mime(
         if part.markup in (TEXT_LINKS, FLOWED_TEXT_LINKS):
             part.occurrences = apply_anchor_options(part.occurrences, anchors)
     return replace(_assemble_text(raw, parts, field), warnings=warnings)
+
+
+def extract_html(raw: str, field: str) -> str | None:
+    """Extract the first HTML part of a message; None if it has none that can be decoded.
+
+    :raises InvalidRequest: like ``parse_mime``.
+    """
+    for leaf in _iter_leaf_parts(raw, 0, len(raw), field):
+        if _select_markup(leaf.headers, track_text=False) is HTML_LINKS:
+            return _decode_part(raw, leaf).text or None
+    return None
 
 
 def has_dkim_signature(raw: str) -> bool:
@@ -220,6 +238,7 @@ def _iter_leaf_parts(
     raw: str, start: int, end: int, field: str, depth: int = 0
 ) -> Iterator[_LeafPart]:
     headers, body = _read_headers(raw, start, end)
+    _check_parameter_count(headers, field)
     content_type = headers.get_content_type()
     if content_type in _SEALED_TYPES:
         seal = _SEALED_TYPES[content_type]
@@ -240,20 +259,42 @@ def _iter_leaf_parts(
         yield from _iter_leaf_parts(raw, first, last, field, depth + 1)
 
 
+def _check_parameter_count(headers: Headers, field: str) -> None:
+    """Refuse a header on which the standard library takes quadratic time."""
+    for name in ("content-type", "content-disposition"):
+        count = str(headers.get(name, "")).count(";")
+        if count > _MAX_HEADER_PARAMETERS:
+            raise InvalidRequest.from_field(
+                field, f"has a {name} of more than {_MAX_HEADER_PARAMETERS} parameters ({count:,})"
+            )
+
+
 def _split_multipart(raw: str, start: int, end: int, boundary: str) -> Iterator[tuple[int, int]]:
     """Find a multipart's parts; the newline before a delimiter belongs to it (RFC 2046, 5.1.1)."""
-    delimiter = re.compile(
-        rf"(?:^|(?<=\n))--{re.escape(boundary)}(--)?[ \t]*(?:\r?\n|\Z)", re.MULTILINE
-    )
     first: int | None = None
-    for line in delimiter.finditer(raw, start, end):
+    for delimiter, line_end in _iter_delimiters(raw, start, end, f"--{boundary}"):
         if first is not None:
-            yield first, max(first, _find_newline_start(raw, line.start()))
-        if line[1]:
+            yield first, max(first, _find_newline_start(raw, delimiter))
+        if line_end[1]:
             return
-        first = line.end()
+        first = line_end.end()
     if first is not None:
         yield first, end
+
+
+def _iter_delimiters(
+    raw: str, start: int, end: int, delimiter: str
+) -> Iterator[tuple[int, re.Match[str]]]:
+    """Find the lines that consist of a delimiter, each with the match of its rest."""
+    position = raw.find(delimiter, start, end)
+    while position >= 0:
+        after = position + 1
+        if position == 0 or raw[position - 1] == "\n":
+            line_end = _DELIMITER_LINE_END.match(raw, position + len(delimiter), end)
+            if line_end is not None:
+                yield position, line_end
+                after = line_end.end()
+        position = raw.find(delimiter, after, end)
 
 
 def _find_newline_start(raw: str, offset: int) -> int:
@@ -287,7 +328,7 @@ def _read_parameter(read: Callable[[], object]) -> str | None:
 
 def _read_transfer_encoding(headers: Headers) -> str:
     """Read the name of the transfer encoding, without the text that may follow it."""
-    name = re.search(r"[\w\-]+", str(headers.get("content-transfer-encoding", "")))
+    name = _TOKEN.search(str(headers.get("content-transfer-encoding", "")))
     return name[0].lower() if name else "7bit"
 
 
@@ -394,7 +435,7 @@ def _decode_charset(data: bytes, charset: str) -> tuple[str, str]:
 
     If the declared charset cannot, UTF-8 and then Latin-1 apply, as in most mail programs.
     """
-    for codec in (charset, "utf-8"):
+    for codec in ("utf-8",) if _is_unusable_codec(charset) else (charset, "utf-8"):
         try:
             text = data.decode(codec)
             if text.encode(codec) == data:
@@ -402,6 +443,14 @@ def _decode_charset(data: bytes, charset: str) -> tuple[str, str]:
         except (LookupError, ValueError):  # unknown charset, invalid bytes, or a NUL in the name
             continue
     return data.decode("latin-1"), "latin-1"
+
+
+def _is_unusable_codec(charset: str) -> bool:
+    """Return True for a codec of Python that is no charset, and cannot decode byte by byte."""
+    try:
+        return codecs.lookup(charset).name in _UNUSABLE_CODECS
+    except (LookupError, ValueError):
+        return True
 
 
 def _encode_charset(value: str, codec: str) -> bytes:
@@ -415,6 +464,15 @@ def _locate_character_ends(data: bytes, text: str, codec: str) -> list[int]:
         return list(range(1, len(data) + 1))
     decoder = codecs.getincrementaldecoder(codec)()
     ends: list[int] = []
-    for index in range(len(data)):
-        ends += [index + 1] * len(decoder.decode(data[index : index + 1]))
+    end = 0
+    for piece in _split_bytes(data, codec):
+        end += len(piece)
+        ends += [end] * len(decoder.decode(piece))
     return ends
+
+
+def _split_bytes(data: bytes, codec: str) -> Iterator[bytes]:
+    """Split the bytes of a text into pieces that can be decoded one after the other."""
+    if codecs.lookup(codec).name == "utf-7":
+        return (run[0] for run in _UTF_7_RUN.finditer(data))
+    return (data[index : index + 1] for index in range(len(data)))
