@@ -50,18 +50,45 @@ def build_get_request(host: str, path: str, user_agent: str) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
 
 
-def is_complete_response(data: bytes) -> bool:
-    """Return True if the headers and the announced body have arrived."""
-    head, end, body = data.partition(b"\r\n\r\n")
-    if not end:
-        return False
+_END_OF_HEADERS: Final = b"\r\n\r\n"
+
+
+class ResponseBuffer:
+    """The bytes of a response that arrived. Each is read once, however small the pieces are."""
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+        self._body_start: int | None = None
+        self._body_length: int | Literal["chunked"] | None = None
+
+    def add(self, piece: bytes) -> None:
+        """Add a piece, and read the headers when their end arrives."""
+        searched = max(0, len(self.data) - len(_END_OF_HEADERS))
+        self.data += piece
+        if self._body_start is None:
+            end = self.data.find(_END_OF_HEADERS, searched)
+            if end >= 0:
+                self._body_start = end + len(_END_OF_HEADERS)
+                self._body_length = _read_body_length(bytes(self.data[:end]))
+
+    @property
+    def is_complete(self) -> bool:
+        """Return True if the headers and the announced body have arrived."""
+        if self._body_start is None or self._body_length is None:
+            return False
+        if self._body_length == "chunked":
+            return self.data.endswith(b"0\r\n\r\n", self._body_start)
+        return len(self.data) - self._body_start >= self._body_length
+
+
+def _read_body_length(head: bytes) -> int | Literal["chunked"] | None:
     for line in head.lower().split(b"\r\n"):
         name, _, value = line.partition(b":")
         if name == b"content-length" and value.strip().isdigit():
-            return len(body) >= int(value)
+            return int(value)
         if name == b"transfer-encoding" and value.strip() == b"chunked":
-            return body.endswith(b"0\r\n\r\n")
-    return False
+            return "chunked"
+    return None
 
 
 class _BytesSocket:
@@ -224,14 +251,14 @@ class HttpProber:
 
     def _receive(self, connection: socket.socket, deadline: float) -> bytes:
         """Receive until the response is complete or too long, or the server closes."""
-        data = b""
-        while len(data) < MAX_PROBE_BYTES and not is_complete_response(data):
+        response = ResponseBuffer()
+        while len(response.data) < MAX_PROBE_BYTES and not response.is_complete:
             connection.settimeout(self._get_remaining_seconds(deadline))
-            chunk = connection.recv(MAX_PROBE_BYTES - len(data))
-            if not chunk:
+            piece = connection.recv(MAX_PROBE_BYTES - len(response.data))
+            if not piece:
                 break
-            data += chunk
-        return data
+            response.add(piece)
+        return bytes(response.data)
 
     def _get_remaining_seconds(self, deadline: float) -> float:
         seconds = deadline - self._clock()
