@@ -29,10 +29,11 @@ from turbohtml import Comment, Document, SourceSpan, parse, tokenize
 
 from waypost.rewrite.links.occurrence import LinkOccurrence
 from waypost.rewrite.links.placeholders import (
+    COMMENT_MARKER,
     PLACEHOLDER_LENGTH,
-    choose_marker,
     decode_placeholder,
     encode_placeholder,
+    mask_marker,
     mask_newlines,
     replace_spans,
 )
@@ -44,9 +45,11 @@ NO_PARAMETERS_CLASS: Final = "disable-url-params"
 _AttributeSpans = Mapping[str, SourceSpan]
 
 _ATTRIBUTE_START = re.compile(r"[a-zA-Z\-]+[\t\n\f\r ]*=[\t\n\f\r ]*([\"']?)")
+_MERGED_TAG = re.compile("<(?:body|html)", re.IGNORECASE | re.ASCII)
+_MAX_MERGED_TAGS: Final = 64
 _COMMENT_START = "<!--[if"
 _COMMENT_DELIMITER_LENGTH = len("<!--")
-_READ_BY_OUTLOOK = re.compile(r"(?<![!\w])\(?\s*(?:(?:[gl]te?)\s+)?mso\b", re.IGNORECASE)
+_READ_BY_OUTLOOK = re.compile(r"(?<![!\w])mso\b", re.IGNORECASE)
 _PIXEL_TOKEN = re.compile(PIXEL_PATH + r"([\w-]+/[\w-]+)")
 
 
@@ -169,16 +172,15 @@ def parse_html(masked_html: str, *, outlook_filter: str = "") -> list[HtmlTree]:
 
     Comments that do not contain ``outlook_filter`` in any case are omitted, to save time.
     """
-    html = mask_newlines(masked_html)
+    html = _limit_merged_tags(mask_marker(mask_newlines(masked_html), COMMENT_MARKER))
     starts = list(_find_comment_starts(html))
     if not starts:
         return [HtmlTree(parse(html, source_locations=True))]
-    marker = choose_marker(html)
-    document = parse(_number_comments(html, starts, marker), source_locations=True)
+    document = parse(_number_comments(html, starts), source_locations=True)
     return [
         *(
             HtmlTree(parse(html[start:end], source_locations=True), start)
-            for start, end in _find_outlook_spans(document, starts, marker)
+            for start, end in _find_outlook_spans(document, starts)
             if outlook_filter in html[start:end].lower()
         ),
         HtmlTree(document),
@@ -198,24 +200,39 @@ def _find_comment_starts(html: str) -> Iterator[int]:
         bracket = html.find("[", bracket + 1)
 
 
-def _number_comments(html: str, starts: list[int], marker: str) -> str:
+def _limit_merged_tags(html: str) -> str:
+    """Replace the tags of html and body after the first 64 with tags that the parser ignores.
+
+    It merges the attributes of all of them into one element, and reads all attributes that the
+    element has for each further tag.
+    """
+    lowered = html.lower()
+    if lowered.count("<body") + lowered.count("<html") <= _MAX_MERGED_TAGS:
+        return html
+    excess = [tag.start() for tag in _MERGED_TAG.finditer(html)][_MAX_MERGED_TAGS]
+    return html[:excess] + _MERGED_TAG.sub("<head", html[excess:])
+
+
+def _number_comments(html: str, starts: list[int]) -> str:
     first = _COMMENT_DELIMITER_LENGTH
     return replace_spans(
         html,
         (
-            (start + first, start + first + PLACEHOLDER_LENGTH, encode_placeholder(number, marker))
+            (
+                start + first,
+                start + first + PLACEHOLDER_LENGTH,
+                encode_placeholder(number, COMMENT_MARKER),
+            )
             for number, start in enumerate(starts)
         ),
     )
 
 
-def _find_outlook_spans(
-    document: Document, starts: list[int], marker: str
-) -> Iterator[tuple[int, int]]:
+def _find_outlook_spans(document: Document, starts: list[int]) -> Iterator[tuple[int, int]]:
     """Find the HTML inside the comments that Outlook reads."""
     for comment in document.xpath_iter("//comment()"):
         data = comment.data if isinstance(comment, Comment) else ""
-        if data[2:3] != marker:
+        if data[2:3] != COMMENT_MARKER:
             continue
         condition, bracket, _ = data[PLACEHOLDER_LENGTH:].partition("]>")
         if bracket and _READ_BY_OUTLOOK.search(condition):

@@ -5,7 +5,7 @@ characters after newline normalization, so carriage returns become whitespace. Q
 brackets of Liquid mean nothing in HTML, so Liquid becomes characters of the private use area.
 
 A numbered placeholder identifies a piece of the source in the parser's tree: two digits in base
-4,096, then a marker that does not occur in the text.
+4,096, then a marker, which is filler wherever else it is in the source.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ PLACEHOLDER_LENGTH: Final = 3
 _FILLER: Final = "\ue000"
 _FIRST_DIGIT: Final = 0xE000
 _RADIX: Final = 4096
-_MARKERS: Final = "".join(map(chr, range(0xF000, 0xF8FF)))
+COMMENT_MARKER: Final = "\uf000"
+"""Marks the placeholder of a conditional comment."""
+LIQUID_MARKER: Final = "\uf001"
+"""Marks the placeholder of a piece of Liquid."""
 # In rendered content, text that looks like Liquid belongs to a later system. It may hide quotes and
 # ``>``, but no tag, because browsers see tags.
 _LIQUID_LOOKALIKE = re.compile(r"\{\{[^<{}]*\}\}|\{%[^<{}]*%\}")
@@ -54,9 +57,9 @@ def replace_spans(text: str, spans: Iterable[tuple[int, int, str]]) -> str:
     return "".join(pieces)
 
 
-def choose_marker(text: str) -> str:
-    """Return a marker that does not occur in the text."""
-    return next(marker for marker in _MARKERS if marker not in text)
+def mask_marker(text: str, marker: str) -> str:
+    """Replace a marker that is in the text already with filler."""
+    return text.replace(marker, _FILLER)
 
 
 def encode_placeholder(number: int, marker: str) -> str:

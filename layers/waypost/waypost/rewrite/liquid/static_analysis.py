@@ -19,15 +19,16 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from turbohtml import Comment, Element
 
 from waypost.rewrite.links.html import HtmlTree, locate_attribute_value, parse_html
 from waypost.rewrite.links.placeholders import (
-    choose_marker,
+    LIQUID_MARKER,
     decode_placeholder,
     encode_placeholder,
+    mask_marker,
     replace_spans,
 )
 from waypost.rewrite.liquid.scanner import LiquidScan, LiquidSpan
@@ -78,6 +79,16 @@ class _LiquidContext:
     """The offset of the conditional comment around it."""
 
 
+class _OpenBlock(NamedTuple):
+    """A block that has not ended, and whether all blocks around it have its context."""
+
+    context: _LiquidContext
+    is_uniform: bool
+
+    def is_uniform_with(self, context: _LiquidContext) -> bool:
+        return self.is_uniform and self.context == context
+
+
 def build_value_guards(source: str, scan: LiquidScan) -> dict[int, re.Pattern[str]] | None:
     """Map the token offset of each piece of Liquid to the guard of its value.
 
@@ -109,48 +120,48 @@ def _find_contexts(source: str, spans: list[LiquidSpan]) -> list[_LiquidContext]
     Returns None if a piece has none of the contexts: it is inside a tag, in a value without quotes,
     or in an attribute with options of a link.
     """
-    marker = choose_marker(source)
     placeholders = (
-        (span.start, span.end, encode_placeholder(number, marker))
+        (span.start, span.end, encode_placeholder(number, LIQUID_MARKER))
         for number, span in enumerate(spans)
     )
     starts = [span.start for span in spans]
     contexts: dict[int, _LiquidContext | None] = {}
-    for tree in parse_html(replace_spans(source, placeholders)):
-        for number, context in _find_tree_contexts(tree, marker):
+    masked_source = mask_marker(source, LIQUID_MARKER)
+    for tree in parse_html(replace_spans(masked_source, placeholders)):
+        for number, context in _find_tree_contexts(tree):
             contexts.setdefault(number, context)
-        for number, value_context in _find_value_contexts(tree, marker, source, spans, starts):
+        for number, value_context in _find_value_contexts(tree, source, spans, starts):
             contexts.setdefault(number, value_context)
     ordered = [known for number in range(len(spans)) if (known := contexts.get(number))]
     return ordered if len(ordered) == len(spans) else None
 
 
-def _find_tree_contexts(tree: HtmlTree, marker: str) -> Iterator[tuple[int, _LiquidContext]]:
+def _find_tree_contexts(tree: HtmlTree) -> Iterator[tuple[int, _LiquidContext]]:
     """Find the contexts in text and comments; raw text first, because it is also text."""
     document, outlook = tree.document, tree.outlook_offset
     for node_id, element in enumerate(document.select(_RAW_ELEMENTS)):
-        for number in _parse_numbers(element.text, marker):
+        for number in _parse_numbers(element.text):
             yield number, _LiquidContext("raw", node_id, outlook)
-    comments = document.xpath_iter("//comment()[contains(., $mark)]", mark=marker)
+    comments = document.xpath_iter("//comment()[contains(., $mark)]", mark=LIQUID_MARKER)
     for node_id, comment in enumerate(comments):
-        for number in _parse_numbers(comment.data if isinstance(comment, Comment) else "", marker):
+        for number in _parse_numbers(comment.data if isinstance(comment, Comment) else ""):
             yield number, _LiquidContext("comment", node_id, outlook)
-    for text in document.xpath_iter("//text()[contains(., $mark)]", mark=marker):
-        for number in _parse_numbers(str(text), marker):
+    for text in document.xpath_iter("//text()[contains(., $mark)]", mark=LIQUID_MARKER):
+        for number in _parse_numbers(str(text)):
             yield number, _LiquidContext("text", 0, outlook)
 
 
-def _parse_numbers(text: str, marker: str) -> Iterator[int]:
+def _parse_numbers(text: str) -> Iterator[int]:
     """Parse the numbers of the placeholders in a text."""
-    for piece in text.split(marker)[:-1]:
+    for piece in text.split(LIQUID_MARKER)[:-1]:
         if len(piece) > 1:
             yield decode_placeholder(piece[-2:])
 
 
 def _find_value_contexts(
-    tree: HtmlTree, marker: str, source: str, spans: list[LiquidSpan], starts: list[int]
+    tree: HtmlTree, source: str, spans: list[LiquidSpan], starts: list[int]
 ) -> Iterator[tuple[int, _LiquidContext | None]]:
-    for element in tree.document.xpath_iter("//*[@*[contains(., $mark)]]", mark=marker):
+    for element in tree.document.xpath_iter("//*[@*[contains(., $mark)]]", mark=LIQUID_MARKER):
         location = element.source_location if isinstance(element, Element) else None
         attributes = location.attrs if location else {}
         for name, attribute in attributes.items():
@@ -171,19 +182,20 @@ def _find_value_contexts(
 
 def _has_static_blocks(spans: list[LiquidSpan], contexts: list[_LiquidContext]) -> bool:
     """Return True if every block begins, branches and ends in one context."""
-    open_blocks: list[_LiquidContext] = []
+    open_blocks: list[_OpenBlock] = []
     for span, context in zip(spans, contexts, strict=True):
         if span.node_type != "tag":
             continue
         if span.name not in _STATIC_TAGS:
             return False
         if span.name in _BLOCK_TAGS:
-            open_blocks.append(context)
+            is_uniform = not open_blocks or open_blocks[-1].is_uniform_with(context)
+            open_blocks.append(_OpenBlock(context, is_uniform))
         elif span.name in _JUMP_TAGS:
-            if any(block != context for block in open_blocks):
+            if open_blocks and not open_blocks[-1].is_uniform_with(context):
                 return False
         elif span.name in _BRANCH_TAGS or span.name in _END_TAGS:
-            if open_blocks[-1:] != [context]:
+            if not open_blocks or open_blocks[-1].context != context:
                 return False
             if span.name in _END_TAGS:
                 open_blocks.pop()
