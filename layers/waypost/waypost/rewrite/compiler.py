@@ -370,18 +370,18 @@ def _plan_text(
     planner = _TextPlanner(_TextSplitter(text), rules, first_position)
     splitter = planner.splitter
     ranges: list[EncodedRange] = []
-    pending = list(occurrences)
+    done = 0
     for block in blocks:
-        inside = bisect_left(pending, block.start, key=lambda occurrence: occurrence.start)
-        after = bisect_right(pending, block.end, key=lambda occurrence: occurrence.end)
-        planner.add_occurrences(pending[:inside])
+        inside = bisect_left(occurrences, block.start, done, key=lambda each: each.start)
+        after = bisect_right(occurrences, block.end, inside, key=lambda each: each.end)
+        planner.add_occurrences(occurrences[done:inside])
         first = splitter.split(block.start)
-        planner.add_occurrences(pending[inside:after])
+        planner.add_occurrences(occurrences[inside:after])
         last = splitter.split(block.end)
         content = text[block.start : block.end]
         ranges.append(EncodedRange(first, last, content, block.original, block.encode))
-        pending = pending[after:]
-    planner.add_occurrences(pending)
+        done = after
+    planner.add_occurrences(occurrences[done:])
     splitter.split(len(text))
     return TextPlan(
         chunks=splitter.chunks,

@@ -116,6 +116,7 @@ def merge_tags(
         return links
     starts = [link.start for link in links]
     merged = {link.start: link for link in links}
+    stripped_spans: dict[int, tuple[int, int]] = {}
     for tag in tags:
         index = bisect_right(starts, tag.start) - 1
         if index < 0 or tag.end > links[index].end:
@@ -123,7 +124,10 @@ def merge_tags(
             continue
         anchor = links[index]
         merged.pop(anchor.start, None)
-        is_whole = _is_whole_link(text, tag, anchor)
+        if index not in stripped_spans:
+            stripped_spans[index] = _strip_span(text, anchor.start, anchor.end)
+        first, last = stripped_spans[index]
+        is_whole = tag.start <= first and last <= tag.end
         merged[tag.start] = _inherit_options(tag, anchor) if is_whole else tag
     return [merged[start] for start in sorted(merged)]
 
@@ -197,8 +201,10 @@ def _build_tag_occurrence(markup: Markup, start: int, end: int, arguments: str) 
     )
 
 
-def _is_whole_link(text: str, tag: LinkOccurrence, link: LinkOccurrence) -> bool:
-    return not (text[link.start : tag.start] + text[tag.end : link.end]).strip()
+def _strip_span(text: str, start: int, end: int) -> tuple[int, int]:
+    """Return the span without whitespace around it; the end is before the start if all is blank."""
+    span = text[start:end]
+    return end - len(span.lstrip()), start + len(span.rstrip())
 
 
 def _inherit_options(tag: LinkOccurrence, anchor: LinkOccurrence) -> LinkOccurrence:
