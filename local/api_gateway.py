@@ -30,6 +30,8 @@ _IMPLICIT_API: Final = "ServerlessHttpApi"  # SAM's API for events without ApiId
 _TEXT_TYPES: Final = re.compile(
     r"text/|application/(json|xml|javascript)\b|application/[\w.-]+\+(json|xml)\b"
 )
+_PATH_PARAMETER: Final = re.compile(r"\{([A-Za-z0-9_]+)(\+?)\}")
+_COOKIE_SEPARATOR: Final = re.compile(r";\s*")
 _IAM_IDENTITY: Final = {
     "accessKey": "testing",
     "accountId": ACCOUNT_ID,
@@ -130,7 +132,7 @@ def _find_default_authorizer(template: Template, resolver: IntrinsicResolver, ap
 
 @cache
 def _compile_path(path: str) -> re.Pattern[str]:
-    parts = re.split(r"\{([A-Za-z0-9_]+)(\+?)\}", path)
+    parts = _PATH_PARAMETER.split(path)
     expression = re.escape(parts[0])
     for name, greedy, after in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
         expression += f"(?P<{name}>{'.+' if greedy else '[^/]+'}){re.escape(after)}"
@@ -195,7 +197,7 @@ def build_http_event(
         "requestContext": _build_context(route, request),
     }
     if cookies := [value for name, value in request.headers if name == "cookie"]:
-        result["cookies"] = re.split(r";\s*", ";".join(cookies))
+        result["cookies"] = _COOKIE_SEPARATOR.split(";".join(cookies))
     if request.query:
         result["queryStringParameters"] = _join_values(
             parse_qsl(request.query, keep_blank_values=True)
@@ -295,6 +297,6 @@ def _format_header_value(value: object) -> str:
     if not isinstance(value, str | int | float):
         raise InvalidFunctionResponse(f"header value is a {type(value).__name__}, not a string")
     text = str(value)
-    if re.search(r"[\r\n\0]", text) or not text.isascii():
+    if not text.isascii() or any(character in text for character in "\r\n\0"):
         raise InvalidFunctionResponse("header value has characters that HTTP does not allow")
     return text

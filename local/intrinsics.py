@@ -17,7 +17,7 @@ from local.errors import TemplateError
 from local.template import Properties, Template, Value, as_list, as_mapping
 
 _PARAMETER_TYPES: Final = ("String", "Number")
-_SUB_VARIABLE: Final = re.compile(r"\$\{(!?)([^}]+)\}")
+_SUB_VARIABLE: Final = re.compile(r"\$\{(!?)([^${}]+)\}")
 
 
 class ResourceLookup(Protocol):

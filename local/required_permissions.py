@@ -24,7 +24,7 @@ _TRANSACTION_OPERATIONS: Final = {
     "Delete": "DeleteItem",
     "ConditionCheck": "ConditionCheckItem",
 }
-_CONDITION: Final = re.compile(r"([#\w]+) *= *(:\w+)")
+_CONDITION: Final = re.compile(r"(?<![#\w])([#\w]+) *= *(:\w+)")
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,8 +42,8 @@ _ATTRIBUTE_TEMPLATES: Final[Mapping[str, Mapping[str, str]]] = {
     },
 }
 _SECRET_REFERENCE: Final = re.compile(
-    r"\{\{resolve:secretsmanager:((?:arn:[^:}]+:[^:}]+:[^:}]*:[^:}]*:[^:}]*:)?[^:}]+)"
-    r"(?::SecretString(?::([^:}]*))?[^}]*)?\}\}"
+    r"\{\{resolve:secretsmanager:((?:arn:[^:{}]+:[^:{}]+:[^:{}]*:[^:{}]*:[^:{}]*:)?[^:{}]+)"
+    r"(?::SecretString(?::([^:{}]*)(?::[^{}]*)?)?)?\}\}"
 )
 
 

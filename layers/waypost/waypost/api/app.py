@@ -75,6 +75,7 @@ OPERATOR_ROUTE: Final = "/v1/operator/workspaces/<workspace>"
 """For changes that workspaces may not make themselves: IAM permits routes by their paths."""
 
 _PATH_PARAMETER: Final = re.compile(r"\{(\w+)\+?\}")
+_ROUTE_PARAMETER: Final = re.compile(r"<(\w+)>")
 
 
 class RouteServices(Protocol):
@@ -166,7 +167,7 @@ def build_canonical_path(event: HttpApiEvent) -> str:
 
 def build_route_path(route: str, **names: str) -> str:
     """Fill a route's placeholders with names."""
-    return re.sub(r"<(\w+)>", lambda match: encode_path_name(names[match[1]]), route)
+    return _ROUTE_PARAMETER.sub(lambda match: encode_path_name(names[match[1]]), route)
 
 
 def file_response(

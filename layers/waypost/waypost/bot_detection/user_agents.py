@@ -20,7 +20,7 @@ from crawleruseragents import is_crawler
 EXTRA_BOT_PATTERN: Final = re.compile(
     r"barracuda|mimecast|proofpoint|safelinks|ms-office|microsoft office|^java/|mailscanner"
     r"|trendmicro|forcepoint|fireeye|cloudmark|urldefense|bitdefender|sophos|msoffice"
-    r"|electron/.*(scan|crawl)|phantomjs|selenium|webdriver|puppeteer|playwright",
+    r"|phantomjs|selenium|webdriver|puppeteer|playwright",
     re.IGNORECASE,
 )
 
@@ -73,7 +73,16 @@ def is_known_bot(agent: str) -> bool:
 
     Cached: a search of the list takes about 0.3 ms, and agents repeat.
     """
-    return is_crawler(agent) or EXTRA_BOT_PATTERN.search(agent) is not None
+    return (
+        is_crawler(agent)
+        or EXTRA_BOT_PATTERN.search(agent) is not None
+        or _is_electron_crawler(agent.lower())
+    )
+
+
+def _is_electron_crawler(lower_agent: str) -> bool:
+    _, _, rest = lower_agent.partition("electron/")
+    return "scan" in rest or "crawl" in rest
 
 
 def is_browser(agent: str) -> bool:

@@ -53,8 +53,10 @@ MAX_MIME_LINE_LENGTH: Final = 998
 """Characters of a line without its end (RFC 5322, 2.1.1)."""
 
 _LINE_END = re.compile(r"\r?\n")
-# An identifier: at least twenty letters and digits mixed, as in a token or a UUID.
-_IDENTIFIER = re.compile(r"(?=[\w\-]*\d)(?=[\w\-]*[A-Za-z])[\w\-]{20,200}")
+_WORD = re.compile(r"[\w\-]+")
+_DIGIT = re.compile(r"\d")
+_LETTER = re.compile(r"[A-Za-z]")
+_MIN_IDENTIFIER_LENGTH: Final = 20
 _MERGE_TAG: Final = re.compile(
     r"%%[\w.:\-]{1,60}%%"  # Salesforce Marketing Cloud
     r"|\*(?:\||%7C)[\w.:\-]{1,60}(?:\||%7C)\*"  # Mailchimp
@@ -64,7 +66,7 @@ _MERGE_TAG: Final = re.compile(
     r"|%7B%7B.{1,60}?%7D%7D",  # Liquid or Handlebars that an editor encoded
     re.IGNORECASE,
 )
-_EMAIL_ADDRESS: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_EMAIL_ADDRESS: Final = re.compile(r"[^@\s]+@[^@\s][^@\s.]*\.[^@\s]+")
 # A plain number is an ordinary identifier: a phone number has a plus sign, spaces or parentheses.
 _PHONE_NUMBER: Final = re.compile(r"(?=(?:\D*\d){7,15}\D*\Z)(?:\+|(?=.*[ ()]))[\d ()./\-]+")
 
@@ -403,7 +405,14 @@ def find_parameter_warnings(
 def _is_one_off(link: MessageLink) -> bool:
     if link.tag or not link.decision.is_tracked or "{{" in link.url:
         return False
-    return _IDENTIFIER.search(link.url) is not None
+    return any(map(_is_identifier, _WORD.findall(link.url)))
+
+
+def _is_identifier(word: str) -> bool:
+    """Return True for letters and digits mixed, as in a token or a UUID."""
+    if len(word) < _MIN_IDENTIFIER_LENGTH:
+        return False
+    return _DIGIT.search(word) is not None and _LETTER.search(word) is not None
 
 
 def _is_contact(identifier: str) -> bool:

@@ -13,13 +13,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 from urllib.parse import unquote_plus
 
 from waypost.errors import UnsafeDestination
 from waypost.models.workspace import SecretLinkPolicy
 from waypost.rewrite.links.occurrence import LinkOccurrence
-from waypost.urls import MAX_DESTINATION_LENGTH, WEB_SCHEMES, ParsedHref, parse_href
+from waypost.urls import (
+    MAX_DESTINATION_LENGTH,
+    WEB_SCHEMES,
+    ParsedHref,
+    matches_url_pattern,
+    parse_href,
+)
 
 _PRESIGNED_NAMES = {
     "x-amz-signature": "a pre-signed URL",
@@ -45,7 +52,10 @@ _SECRET_WORDS = (
     *("pass", "pwd", "token", "sig", "key", "otp", "secret", "jwt", "magic", "nonce"),
     *("session", "sid", "auth", "reset", "eyj"),
 )
-_JWT = re.compile(r"eyJ[\w\-]{8,}\.eyJ[\w\-]{8,}\.")
+_JWT_START: Final = "eyJ"
+"""The beginning of a JSON object in base64."""
+_MIN_JWT_PART_LENGTH: Final = 11
+_NOT_BASE64URL = re.compile(r"[^\w\-]")
 
 
 def _detect_secret(href: str) -> str | None:
@@ -57,9 +67,9 @@ def _detect_secret(href: str) -> str | None:
     path, _, query = before.partition("?")
     if _SECRET_PATH.search(path):
         return "a password reset or magic link"
-    if _JWT.search(href):
+    if _JWT_START in href and _has_jwt(href):
         return "a signed web token"
-    for pair in re.split("[&;]", query):
+    for pair in query.replace(";", "&").split("&"):
         name, _, value = pair.partition("=")
         name = unquote_plus(name)
         if value and name.lower() in _PRESIGNED_NAMES:
@@ -67,6 +77,24 @@ def _detect_secret(href: str) -> str | None:
         if value and _CREDENTIAL_NAME.search(name):
             return f"a credential in {name[:40]!r}"
     return None
+
+
+def _has_jwt(text: str) -> bool:
+    """Return True if a text has the header and the payload of a signed web token."""
+    pieces = text.split(".")
+    return any(
+        payload.startswith(_JWT_START)
+        and len(payload) >= _MIN_JWT_PART_LENGTH
+        and not _NOT_BASE64URL.search(payload)
+        and _ends_with_jwt_header(before)
+        for before, payload in pairwise(pieces[:-1])
+    )
+
+
+def _ends_with_jwt_header(text: str) -> bool:
+    word = _NOT_BASE64URL.split(text)[-1]
+    start = word.find(_JWT_START)
+    return 0 <= start <= len(word) - _MIN_JWT_PART_LENGTH
 
 
 _PROVIDER_PARAMETERS: Final = (
@@ -216,28 +244,10 @@ def _find_skip_reason(href: ParsedHref, occurrence: LinkOccurrence, rules: LinkR
         return "has no protocol"
     if href.authority in rules.own_authorities or rules.is_own_link(text):
         return "is a tracking link already"
-    if rules.never_track and any(_matches_pattern(text, pattern) for pattern in rules.never_track):
+    if rules.never_track and any(
+        matches_url_pattern(text, pattern) for pattern in rules.never_track
+    ):
         return "the workspace never tracks it"
     if scheme not in WEB_SCHEMES and scheme not in rules.schemes and not occurrence.requested:
         return f"is a {scheme} link, which only cio_link tracks"
     return None
-
-
-def _matches_pattern(href: str, pattern: str) -> bool:
-    """Match a URL against a pattern in which ``*`` stands for any characters.
-
-    The pieces between the stars are searched one after the other, so no pattern is slow.
-    """
-    first, *rest = pattern.split("*")
-    if not rest:
-        return href == first
-    *middle, last = rest
-    if not href.startswith(first) or len(href) < len(first) + len(last):
-        return False
-    at, end = len(first), len(href) - len(last)
-    for piece in middle:
-        at = href.find(piece, at, end)
-        if at < 0:
-            return False
-        at += len(piece)
-    return href.endswith(last)

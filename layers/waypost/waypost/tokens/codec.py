@@ -210,11 +210,20 @@ def fill_person(href: str, person: str | None) -> str:
     return href.replace(PERSON_PLACEHOLDER, build_person_parameter(person))
 
 
+_SEPARATORS: Final = ("?", "&", ";")
+
+
 def remove_parameters(href: str, person: str) -> str:
     """Remove the recipient's own parameter, and the workspace's after it, from a destination."""
     before, hash_sign, fragment = href.partition("#")
-    added = re.search(rf"[?&;]{re.escape(build_person_parameter(person))}(?:&|\Z)", before)
-    return before[: added.start()] + hash_sign + fragment if added else href
+    parameter = build_person_parameter(person)
+    start = before.find(parameter)
+    while start >= 0:
+        end = start + len(parameter)
+        if before[start - 1 : start] in _SEPARATORS and before[end : end + 1] in ("", "&"):
+            return before[: start - 1] + hash_sign + fragment
+        start = before.find(parameter, end)
+    return href
 
 
 def _deflate(data: bytes) -> bytes:

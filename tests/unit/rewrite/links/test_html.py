@@ -49,3 +49,14 @@ def test_equal_outlook_comments_are_distinguished_by_offset():
     html = f"<script>{comment}</script>{comment}"
     [link] = find_links(HTML_LINKS, html)
     assert link.start == html.rindex('"x"') + 1
+
+
+def test_links_are_found_after_many_tags_of_html_and_body():
+    tags = "".join(f"<BODY a{n}><hTmL b{n}>" for n in range(200))
+    assert list_hrefs(f'{tags}<a href="x">{tags}</body><a href="y">') == ["x", "", "y"]
+
+
+def test_links_are_found_beside_every_character_for_private_use():
+    characters = "".join(map(chr, range(0xE000, 0xF900)))
+    comment = f'<!--[if mso]>{characters}<a href="x"><![endif]-->'
+    assert list_hrefs(f'{characters}{comment}<a href="y" title="{characters}">') == ["x", "y"]

@@ -209,6 +209,35 @@ def test_inline_pgp_text_is_refused_only_if_it_would_change(messages: MessageHar
         messages.rewrite(content={"mime": f"Subject: x\n\n{signed}"}, track_text=True)
 
 
+@pytest.mark.parametrize("codec", ["punycode", "idna", "unicode_escape", "raw-unicode-escape"])
+def test_part_in_a_codec_that_is_no_charset_is_read_as_utf_8(messages: MessageHarness, codec):
+    html = '<a href="https://e.com/ä">ü</a>\n'
+    source = (
+        f"Content-Type: text/html; charset={codec}\n"
+        f"Content-Transfer-Encoding: base64\n\n{encodebytes(html.encode()).decode()}"
+    )
+    [(_, body)] = parse_parts(messages.rewrite_content("mime", source))
+    assert decode_links(body.decode()) == html.replace("https://e.com/ä", "[https://e.com/%C3%A4]")
+
+
+def test_base64_in_utf_7_is_located_as_when_it_is_decoded_byte_by_byte(messages: MessageHarness):
+    html = '<p>äöü+ é-1 日本語</p><a href="https://e.com/">ü</a>'
+    source = f"Content-Type: text/html; charset=utf-7\n\n{html.encode('utf-7').decode()}\n"
+    rewritten = messages.rewrite_content("mime", source)
+    [(_, body)] = parse_parts(rewritten)
+    assert decode_links(body.decode("utf-7")) == f"{html}\n".replace(
+        "https://e.com/", "[https://e.com/]"
+    )
+
+
+@pytest.mark.parametrize("header", ["Content-Type: text/html", "Content-Disposition: inline"])
+def test_header_with_too_many_parameters_is_refused(messages: MessageHarness, header):
+    with pytest.raises(InvalidRequest) as error:
+        messages.rewrite_content("mime", f"{header}{';' * 101}\n\n<p>")
+    name = header.partition(":")[0].lower()
+    assert error.value.problems[0].reason == f"has a {name} of more than 100 parameters (101)"
+
+
 def test_mime_parts_nested_too_deep_are_refused(messages: MessageHarness):
     head = 'Content-Type: multipart/mixed; boundary="b{0}"\n\n--b{0}\n'
     with pytest.raises(InvalidRequest, match="deep"):

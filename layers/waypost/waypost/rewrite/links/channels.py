@@ -36,7 +36,7 @@ _REQUIRED_CONTENT: Final[Mapping[Channel, str]] = {"sms": "text", "whatsapp": "v
 """The only content of a channel; links in any other content would silently stay untracked."""
 # Matches if the first character outside Liquid opens a JSON object or array.
 _JSON_START = re.compile(
-    r"(?>(?:\s|\{%(?:(?!%\}).)*%\}|\{\{(?:(?!\}\}).)*\}\})*)[\[{](?![{%])", re.DOTALL
+    r"(?:\s|\{%(?:(?!%\}).)*%\}|\{\{(?:(?!\}\}).)*\}\})*[\[{](?![{%])", re.DOTALL
 )
 
 

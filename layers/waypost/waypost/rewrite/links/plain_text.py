@@ -39,7 +39,7 @@ _SPACELESS_LETTER: Final = (
     "\U00020000-\U0003ffff]"
 )
 _FILLER: Final = "\ue000"
-_LINE_BREAK = re.compile(r"[ \t]*\r?\n[ \t]*")
+_LINE_BREAK = re.compile(r"(?:(?<![ \t])[ \t]+)?\r?\n[ \t]*")
 _SOFT_BREAK = re.compile(r" \r?\n")
 _BRACKETED_LINES = re.compile(r"[^\s<>\"]+(?:[ \t]*\n[ \t]*[^\s<>\"]+)+(?=>)")
 _NEXT_WORD = re.compile(_SPACELESS_LETTER)

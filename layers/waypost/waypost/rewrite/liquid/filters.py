@@ -241,7 +241,7 @@ _BLOCK_ENDS: Final = (
     re.compile(r"</style>", re.IGNORECASE),
     re.compile(r"-->"),
 )
-_MARKUP_TAG = re.compile(r"<[^>]*>")
+_MARKUP_TAG = re.compile(r"<[^>]*>?")
 
 
 def strip_html(value: object) -> str:
