@@ -82,16 +82,22 @@ def test_html_part_of_a_mime_message_is_archived(store):
     [
         ("Subject: plain\r\n\r\nHello", MessageAbsence.NO_HTML),
         ("", MessageAbsence.NO_HTML),
-        ("\ud800", MessageAbsence.NOT_STORED),
+        ("\ud800", MessageAbsence.NO_HTML),
         (
-            "Content-Type: text/html; charset=nonsense\r\n\r\n<p>",
+            "Content-Type: text/html\r\nContent-Transfer-Encoding: base64\r\n\r\n*nonsense*",
             MessageAbsence.NOT_STORED,
         ),
+        ("Content-Type: multipart/signed; boundary=x\r\n\r\n<p>", MessageAbsence.NOT_STORED),
     ],
 )
 def test_mime_message_without_readable_html_is_not_archived(store, mime, reason):
     keep(MessageArchive(store), {"mime": mime})
     assert store.get(CAMPAIGN) is reason
+
+
+def test_html_part_in_an_unknown_charset_is_archived_as_its_links_were_found(store):
+    keep(MessageArchive(store), {"mime": "Content-Type: text/html; charset=nonsense\r\n\r\n<p>"})
+    assert store.get(CAMPAIGN).html == "<p>"
 
 
 def test_empty_html_part_of_a_cut_mime_message_is_archived(store):

@@ -112,13 +112,16 @@ def parse_mime(
 
 
 def extract_html(raw: str, field: str) -> str | None:
-    """Extract the first HTML part of a message; None if it has none that can be decoded.
+    """Extract the first HTML part of a message; None if it has none.
 
-    :raises InvalidRequest: like ``parse_mime``.
+    :raises InvalidRequest: like ``parse_mime``, or if the part cannot be decoded.
     """
     for leaf in _iter_leaf_parts(raw, 0, len(raw), field):
         if _select_markup(leaf.headers, track_text=False) is HTML_LINKS:
-            return _decode_part(raw, leaf).text or None
+            text = _decode_part(raw, leaf).text
+            if not text and raw[leaf.start : leaf.end].strip():
+                raise InvalidRequest.from_field(field, "has an HTML part that cannot be decoded")
+            return text
     return None
 
 
