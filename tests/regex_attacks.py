@@ -179,7 +179,7 @@ class _Sampler:
             return self.sample(self.groups[argument], choice)
         parts = _list_parts(node)
         if operation in _REPEATS:
-            return self.sample(parts[0], choice) * max(1, argument[0])
+            return self.sample(parts[0], choice) * max(1, int(argument[0]))
         if parts:
             return self.sample(parts[choice % len(parts)], choice // len(parts))
         if operation is op.LITERAL:
