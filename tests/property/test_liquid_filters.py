@@ -170,6 +170,7 @@ def test_tag_gives_text_or_a_reason(source: str, data: dict[str, JsonValue]):
 
 
 @given(EXPRESSIONS, st.lists(CALLS, max_size=3), VALUES)
+@example("a[b]", [], None)
 def test_hostile_data_of_one_recipient_does_not_reach_the_others(
     value: str, calls: list[str], hostile: JsonValue
 ):

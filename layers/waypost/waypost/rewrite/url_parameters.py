@@ -217,8 +217,8 @@ def _needs_person_only(template: BoundTemplate) -> bool:
     analysis = template.analyze()
     if analysis.tags or "default" in analysis.filters:
         return False
-    paths = {tuple(each.segments) for group in analysis.variables.values() for each in group}
-    return paths == {("customer", "cio_id")}
+    paths = [list(each.segments) for group in analysis.variables.values() for each in group]
+    return bool(paths) and all(path == ["customer", "cio_id"] for path in paths)
 
 
 def _has_person_id(data: Mapping[str, object]) -> bool:
