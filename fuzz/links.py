@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 from fuzz.target import FuzzTarget, decode_text, expect
 from tests.redirect_harness import RedirectHarness, make_request
 from tests.rewrite_harness import BASE, SHORT, SHORT_LINK, RewriteHarness
+from waypost.domains.app_links import can_open
 from waypost.domains.hostnames import extract_sender_domain, parse_host_name, parse_tracking_host
 from waypost.errors import (
     InvalidRequest,
@@ -22,6 +23,7 @@ from waypost.errors import (
     WaypostError,
 )
 from waypost.models.short_link import parse_code
+from waypost.models.tracking_domain import AppLinks
 from waypost.models.workspace import ShortLinkChannels
 from waypost.redirect.service import RedirectService
 from waypost.reports.share_links import MAX_SHARE_HOURS, ShareSigner
@@ -31,6 +33,7 @@ from waypost.tokens.codec import decode_click_token
 from waypost.tokens.repair import extract_token, iter_repairs
 from waypost.urls import MAX_LOCATION_LENGTH, check_destination, to_ascii_url
 
+_MAX_COMPARED_PAIRS: Final = 50_000
 _VISIBLE: Final = re.compile("[!-~]+")
 _TRACKED: Final = re.compile(re.escape(BASE) + r"/e/c/([\w-]+/[\w-]{22})")
 _HOST: Final = re.compile(r"[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+")
@@ -128,6 +131,26 @@ def _expect_redirects(service: RedirectService, sent: str, destinations: list[st
         expect(len(location) <= MAX_LOCATION_LENGTH, "a response can carry the destination")
 
 
+def fuzz_app_link_patterns(data: bytes) -> None:
+    """Match a pattern of app links as a text in which each star stands for any characters."""
+    destination, *patterns = decode_text(data).split("\n")
+    for pattern in patterns:
+        opens = can_open(AppLinks(ios=("app",), urls=(pattern,)), destination)
+        if len(destination) * len(pattern) <= _MAX_COMPARED_PAIRS:
+            expect(opens == _matches(destination, pattern), f"{pattern!a} matches: {opens}")
+
+
+def _matches(text: str, pattern: str) -> bool:
+    """Match character by character, with all positions that the stars before allow."""
+    positions = {0}
+    for character in pattern:
+        if character == "*":
+            positions = set(range(min(positions, default=len(text) + 1), len(text) + 1))
+        else:
+            positions = {at + 1 for at in positions if text[at : at + 1] == character}
+    return len(text) in positions
+
+
 def fuzz_hosts(data: bytes) -> None:
     """Reject a host name, or normalize it to one that does not change when parsed again."""
     text = decode_text(data)
@@ -170,9 +193,17 @@ TARGETS: Final = {
     "delivery": FuzzTarget(
         fuzz_delivery,
         (
+            b"https://a.example/" + b"x" * 3_000 + b"\n84213\nutm_source\n" + b"y" * 2_000,
             b"https://a.example/?a=1#c\np1\nutm_source\nnews {{ customer.id }}\na\n{{ v }}",
             "https://bücher.example/ü?x=%zz\n\nb\n".encode() + b"c" * 990 + b"\nd\n" + b"e" * 990,
             "HTTP://a.example:80\\b\té\np\u2028\n[x]\n{{ v | times: 3 }}".encode(),
+        ),
+    ),
+    "patterns": FuzzTarget(
+        fuzz_app_link_patterns,
+        (
+            b"https://a.example/shop/x?y\nhttps://a.example/*\nhttps://*/shop/*x*\nhttps://*?",
+            b"https://a.example/aaaaaaaaaaaaaaaaaaaaaaab\nhttps://*a*a*a*a*a*a*a*a*a*a*c\n***",
         ),
     ),
     "hosts": FuzzTarget(
