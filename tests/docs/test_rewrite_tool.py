@@ -69,8 +69,9 @@ def test_report_of_an_sms_has_its_segments(run_tool, tmp_path: Path, capsys):
 
 def test_error_has_the_apis_words(run_tool, tmp_path: Path):
     (tmp_path / "a.html").write_text('<a href="{% cio_link url:%}">x</a>')
+    (tmp_path / "ada.json").write_text("{}")
     with pytest.raises(SystemExit, match=r"400: content\.html"):
-        run_tool("--file", str(tmp_path / "a.html"))
+        run_tool("--file", str(tmp_path / "a.html"), "--data", str(tmp_path / "ada.json"))
 
 
 TEMPLATE = '<a href="{{ trigger.url }}">{{ customer.name }}</a>'

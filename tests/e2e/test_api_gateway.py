@@ -17,11 +17,17 @@ def load_event(answer):
 
 
 def test_path_and_its_parameters_arrive_decoded(small_stack, http):
-    event = load_event(http("GET", f"{small_stack.url}/e/a%2Fb%20c/sig?x=1&x=2&u=http%3A%2F%2Fe"))
-    assert event["rawPath"] == "/e/a/b c/sig"
+    event = load_event(http("GET", f"{small_stack.url}/e/a%20c/sig?x=1&x=2&u=http%3A%2F%2Fe"))
+    assert event["rawPath"] == "/e/a c/sig"
     assert event["rawQueryString"] == "x=1&x=2&u=http%3A%2F%2Fe"
-    assert event["pathParameters"] == {"payload": "a/b c", "signature": "sig"}
+    assert event["pathParameters"] == {"payload": "a c", "signature": "sig"}
     assert event["queryStringParameters"] == {"x": "1,2", "u": "http://e"}
+
+
+def test_encoded_slash_separates_segments(small_stack, http):
+    event = load_event(http("GET", f"{small_stack.url}/e/a%2Fb/sig"))
+    assert event["rawPath"] == "/e/a/b/sig"
+    assert "pathParameters" not in event
 
 
 def test_tracking_request_has_the_headers_of_cloudfront(small_stack, http):

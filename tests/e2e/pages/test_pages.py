@@ -14,6 +14,7 @@ from playwright.sync_api import Dialog, Page, expect
 
 from tests.e2e.pages.conftest import PagesCampaign
 from waypost.ids import derive_campaign_id
+from waypost.path_names import encode_path_name
 from waypost.reports.schemas import LinkFigures, Series
 from waypost.reports.share_links import ShareScope
 from waypost.repositories.dynamodb.clicks import DynamoClickRepository
@@ -65,7 +66,7 @@ def test_page_api_export_and_click_table_have_the_same_figures(campaign, page, t
         for _ in range(n):
             campaign.click(links[n % 2])
     campaign.wait_until_counted()
-    report = campaign.fetch(f"campaigns/{campaign.campaign}")
+    report = campaign.fetch(f"campaigns/{encode_path_name(campaign.campaign)}")
     table = stack.ref("ClicksTable")
     ledger = list(
         DynamoClickRepository(stack.cloud.client("dynamodb"), table).scan_by_campaign(
@@ -228,9 +229,7 @@ def test_foreign_text_runs_no_script(campaign, stack, http, page, pictures):
         hostile.click(link, agent=f"Mozilla/5.0 {SCRIPTS[:200]}")
     hostile.wait_until_counted()
     page.goto(hostile.create_share(people=True))
-    link = hostile.fetch(f"people/{urlencode({'': person})[1:].replace('+', '%20')}/activity")[
-        "clicks"
-    ][0]["link"]
+    link = hostile.fetch(f"people/{encode_path_name(person)}/activity")["clicks"][0]["link"]
     query = build_query(
         hostile, link=link, person=person, **({"images": pictures} if pictures else {})
     )
@@ -271,7 +270,7 @@ def test_pages_pass_the_accessibility_checks(campaign, page, look, size):
     page.emulate_media(color_scheme=look)
     page.set_viewport_size({"width": size[0], "height": size[1]})
     page.goto(campaign.create_share(people=True))
-    link = campaign.fetch(f"campaigns/{campaign.campaign}")["links"][0]["link"]
+    link = campaign.fetch(f"campaigns/{encode_path_name(campaign.campaign)}")["links"][0]["link"]
     host = f"{'l' * 63}.{look}.example"
     campaign.http("POST", campaign.api_url("domains"), body={"host": host})
     query = build_query(campaign, link=link, person="ada")
