@@ -43,6 +43,7 @@ _LINE_BREAK = re.compile(r"(?:(?<![ \t])[ \t]+)?\r?\n[ \t]*")
 _SOFT_BREAK = re.compile(r" \r?\n")
 _BRACKETED_LINES = re.compile(r"[^\s<>\"]+(?:[ \t]*\n[ \t]*[^\s<>\"]+)+(?=>)")
 _NEXT_WORD = re.compile(_SPACELESS_LETTER)
+_QUERY_STARTS: Final = ("?", "#")
 _SENTENCE_GOES_ON = re.compile(rf"[?#]|(?<=[A-Za-z0-9]){_SPACELESS_LETTER}")
 
 
@@ -80,6 +81,7 @@ def _build_occurrence(
 
 def _iter_url_spans(text: str) -> Iterator[tuple[int, int]]:
     position = run_end = 0
+    goes_on = -1
     while scheme := _URL_START.search(text, position):
         position = scheme.end()
         if text[scheme.start() - 1 : scheme.start()] == "<" and (
@@ -90,10 +92,13 @@ def _iter_url_spans(text: str) -> Iterator[tuple[int, int]]:
             continue
         if run_end < position:
             run_end = _find_run_end(text, position)
-        if run_end - position > MAX_TEXT_URL_LENGTH:
+        if run_end - position > MAX_TEXT_URL_LENGTH or not _HOST_CHARACTER.match(text, position):
             continue
-        end = position + len(_trim_url(text[position:run_end]))
-        if _HOST_CHARACTER.match(text, position, end):
+        if goes_on < position:
+            goes_on = _find_sentence(text, position, run_end)
+        url_end = run_end if text[goes_on : goes_on + 1] in _QUERY_STARTS else goes_on
+        end = position + len(_trim_url(text[position:url_end]))
+        if end > position:
             position = end
             yield scheme.start(), end
 
@@ -119,11 +124,14 @@ def _is_in_url(text: str, position: int) -> bool:
     return character in _JOINERS if kind == "Cf" else kind not in _END_CATEGORIES
 
 
+def _find_sentence(text: str, start: int, end: int) -> int:
+    """Find the letter with which a sentence goes on, or a query before it; else return the end."""
+    goes_on = _SENTENCE_GOES_ON.search(text, start, end)
+    return goes_on.start() if goes_on else end
+
+
 def _trim_url(url: str) -> str:
     """Take off what belongs to the sentence around a URL, given without its scheme."""
-    goes_on = _SENTENCE_GOES_ON.search(url)
-    if goes_on and goes_on[0] not in "?#":
-        url = url[: goes_on.start()]
     return _strip_punctuation(_cut_at_lone_bracket(url))
 
 
