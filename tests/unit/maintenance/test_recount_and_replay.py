@@ -16,7 +16,7 @@ from waypost.composition import Repositories, build_late_click_recorder
 from waypost.errors import StoreUnavailable
 from waypost.ids import derive_campaign_id, extract_workspace_id
 from waypost.maintenance.recount import RecountService
-from waypost.maintenance.replay import replay_clicks
+from waypost.maintenance.replay import extract_clicks, replay_clicks
 from waypost.models.campaign import MessageAbsence, SentMessage, recipient_hash
 from waypost.models.click import Click
 from waypost.models.counters import TOTAL_COUNTER, CounterCell, Figure
@@ -185,6 +185,13 @@ def test_replay_file_may_mix_lines_of_all_sources(
         6,
         1,
     )  # the s3 and payload lines contain the same click
+
+
+@pytest.mark.parametrize("nested", ["[" * 100_000, '{"message": ' * 100_000, "[" * 900 + "]" * 900])
+def test_replay_skips_json_that_nests_too_deeply(nested: str) -> None:
+    click = make_click("c1").to_dict()
+    text = "\n".join((f'{{"payload": {nested}', nested, json.dumps(click)))
+    assert list(extract_clicks(text)) == [click]
 
 
 def test_replay_counts_a_recorded_but_uncounted_click(

@@ -24,6 +24,8 @@ from waypost.models.click import Click
 from waypost.tally.service import LateClickRecorder, TallyService
 
 REPLAY_BATCH: Final = 500
+_JSON_ERRORS: Final = (ValueError, RecursionError)
+"""JSON that nests too deeply is no click either."""
 
 
 @dataclass(slots=True)
@@ -58,7 +60,7 @@ def extract_clicks(text: str) -> Iterator[Mapping[str, object]]:
     """Yield anything with the form of a click, as plain values or as an item."""
     try:
         documents = [json.loads(text)]
-    except ValueError:
+    except _JSON_ERRORS:
         documents = [document for line in text.splitlines() if (document := _parse_line(line))]
     for document in documents:
         yield from _find_clicks(document)
@@ -90,21 +92,28 @@ def _parse_line(line: str) -> object:
     start = line.find("{")
     try:
         return json.loads(line[start:]) if start >= 0 else None
-    except ValueError:
+    except _JSON_ERRORS:
         return None
 
 
 def _find_clicks(document: object) -> Iterator[Mapping[str, object]]:
-    if isinstance(document, list):
-        for part in document:
-            yield from _find_clicks(part)
-    if not isinstance(document, dict):
-        return
-    if "link" in document and "delivery" in document:
-        yield document
-        return
+    pending = [document]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, str):
+            part = _parse_line(part)
+        if isinstance(part, list):
+            pending += [each for each in reversed(part) if isinstance(each, list | dict)]
+        elif isinstance(part, dict) and "link" in part and "delivery" in part:
+            yield part
+        elif isinstance(part, dict):
+            pending += reversed(list(_iter_parts(part)))
+
+
+def _iter_parts(document: Mapping[str, object]) -> Iterator[object]:
+    """Iterate over the values that may contain clicks, some of them as text."""
     for key in (UNRECORDED_CLICK_LOG_KEY, "NewImage", "dynamodb", "Records", "events", "Messages"):
-        yield from _find_clicks(document.get(key))
+        if isinstance(document.get(key), list | dict):
+            yield document[key]
     for key in ("payload", "message", "body", "Body"):
-        nested = document.get(key)
-        yield from _find_clicks(_parse_line(nested) if isinstance(nested, str) else nested)
+        yield document.get(key)
