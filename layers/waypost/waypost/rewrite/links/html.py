@@ -172,10 +172,11 @@ def parse_html(masked_html: str, *, outlook_filter: str = "") -> list[HtmlTree]:
 
     Comments that do not contain ``outlook_filter`` in any case are omitted, to save time.
     """
-    html = _limit_merged_tags(mask_marker(mask_newlines(masked_html), COMMENT_MARKER))
+    html = _limit_merged_tags(mask_newlines(masked_html))
     starts = list(_find_comment_starts(html))
     if not starts:
         return [HtmlTree(parse(html, source_locations=True))]
+    html = mask_marker(html, COMMENT_MARKER)
     document = parse(_number_comments(html, starts), source_locations=True)
     return [
         *(
@@ -206,10 +207,10 @@ def _limit_merged_tags(html: str) -> str:
     It merges the attributes of all of them into one element, and reads all attributes that the
     element has for each further tag.
     """
-    lowered = html.lower()
-    if lowered.count("<body") + lowered.count("<html") <= _MAX_MERGED_TAGS:
+    starts = [tag.start() for tag in _MERGED_TAG.finditer(html)]
+    if len(starts) <= _MAX_MERGED_TAGS:
         return html
-    excess = [tag.start() for tag in _MERGED_TAG.finditer(html)][_MAX_MERGED_TAGS]
+    excess = starts[_MAX_MERGED_TAGS]
     return html[:excess] + _MERGED_TAG.sub("<head", html[excess:])
 
 
