@@ -9,14 +9,11 @@ from typing import Any, Final
 
 from fuzz.target import FuzzTarget, decode_text, expect
 from tests.fakes import (
-    InMemoryCampaignRepository,
     InMemoryDomainRepository,
     InMemoryObjectStore,
-    InMemoryPersonalRecordRepository,
-    InMemoryShortLinkRepository,
     InMemoryWorkspaceRepository,
 )
-from tests.rewrite_harness import NOW, FakeBaseUrls, RewriteHarness
+from tests.rewrite_harness import NOW, RewriteHarness, create_rewrite_service
 from waypost.api.workspace_settings import SettingsChange, WorkspaceSettingsService
 from waypost.clicks.fallback_queue import deserialize_click, serialize_click
 from waypost.clicks.request import RedirectEvent, parse_click_request, truncate_address
@@ -31,7 +28,6 @@ from waypost.models.workspace import WorkspaceSettings
 from waypost.repositories.objects import ObjectUrl
 from waypost.repositories.pagination import decode_cursor, encode_cursor
 from waypost.rewrite import schemas
-from waypost.rewrite.service import RewriteService
 from waypost.rewrite_files.schemas import FileRequest
 from waypost.rewrite_files.service import FileRewriteService
 from waypost.tokens import Keyring, TokenSealer
@@ -86,16 +82,7 @@ def fuzz_recipient_lines(data: bytes) -> None:
     """Write one line of output for each line of recipients, even if it is invalid."""
     objects = InMemoryObjectStore()
     objects.put(_INPUT, _MESSAGE + b"\n" + data)
-    rewrite_service = RewriteService(
-        campaigns=InMemoryCampaignRepository(),
-        workspaces=InMemoryWorkspaceRepository(),
-        base_urls=FakeBaseUrls(),
-        short_links=InMemoryShortLinkRepository(),
-        personal_records=InMemoryPersonalRecordRepository(),
-        get_sealer=lambda: _SEALER,
-        retention_days=400,
-        now=lambda: NOW,
-    )
+    rewrite_service = create_rewrite_service(get_sealer=lambda: _SEALER)
     request = validate_value(FileRequest, {"input": str(_INPUT), "output": str(_OUTPUT)})
     service = FileRewriteService(
         rewrite_service, objects, _INPUT.bucket, lambda: 1_000.0, lambda _, __: None

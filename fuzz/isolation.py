@@ -12,13 +12,9 @@ from typing import Any, Final
 from fuzz.target import FuzzTarget, decode_text, expect
 from tests.colliding_names import COLLIDING, OWNER
 from tests.fakes import (
-    InMemoryCampaignRepository,
     InMemoryObjectStore,
-    InMemoryPersonalRecordRepository,
-    InMemoryShortLinkRepository,
-    InMemoryWorkspaceRepository,
 )
-from tests.rewrite_harness import NOW, FakeBaseUrls
+from tests.rewrite_harness import create_rewrite_service
 from tests.workspace_harness import WorkspaceHarness
 from waypost.api.workspace_settings import SettingsChange
 from waypost.composition import ApiServices
@@ -28,7 +24,6 @@ from waypost.path_names import encode_path_name
 from waypost.reports.csv_export import format_csv
 from waypost.reports.share_links import ShareRequest
 from waypost.repositories.objects import ObjectUrl
-from waypost.rewrite.service import RewriteService
 from waypost.rewrite_files.schemas import FileRequest
 from waypost.rewrite_files.service import FileRewriteService
 from waypost.tokens import Keyring, TokenSealer
@@ -153,16 +148,7 @@ def fuzz_csv(data: bytes) -> None:
 
 
 def _create_file_service(objects: InMemoryObjectStore) -> FileRewriteService:
-    rewrite_service = RewriteService(
-        campaigns=InMemoryCampaignRepository(),
-        workspaces=InMemoryWorkspaceRepository(),
-        base_urls=FakeBaseUrls(),
-        short_links=InMemoryShortLinkRepository(),
-        personal_records=InMemoryPersonalRecordRepository(),
-        get_sealer=lambda: _SEALER,
-        retention_days=400,
-        now=lambda: NOW,
-    )
+    rewrite_service = create_rewrite_service(get_sealer=lambda: _SEALER)
     return FileRewriteService(
         rewrite_service, objects, _BUCKET, lambda: 1_000.0, lambda _, __: None
     )

@@ -14,11 +14,11 @@ from tests.fakes import (
     InMemoryShortLinkRepository,
     InMemoryWorkspaceRepository,
 )
-from tests.rewrite_harness import NOW, FakeBaseUrls
+from tests.rewrite_harness import NOW, create_rewrite_service
 from waypost.ids import derive_workspace_id
 from waypost.rewrite.message_archive import MessageArchive
 from waypost.rewrite.schemas import validate_rewrite_request
-from waypost.rewrite.service import RewriteResponse, RewriteService
+from waypost.rewrite.service import RewriteResponse
 from waypost.tokens import Keyring, TokenSealer
 
 BASE = "https://e.example.com"
@@ -53,15 +53,12 @@ class MessageHarness:
         self.workspaces.save_settings("acme", replace(now, **changes))
 
     def rewrite(self, **body: Any) -> RewriteResponse:
-        sending = RewriteService(
+        sending = create_rewrite_service(
             campaigns=self.campaigns,
             workspaces=self.workspaces,
-            base_urls=FakeBaseUrls(),
             short_links=self.short_links,
             personal_records=self.personal_records,
             get_sealer=lambda: SEALER,
-            retention_days=400,
-            now=lambda: NOW,
             message_archive=MessageArchive(self.messages),
         )
         recipients = [{"delivery": "d1", "person": "p1"}]

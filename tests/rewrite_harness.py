@@ -40,6 +40,21 @@ class FakeBaseUrls(DomainBaseUrlResolver):
         return SHORT
 
 
+def create_rewrite_service(**parts: Any) -> RewriteService:
+    """Create a service over empty repositories in memory; ``parts`` replace its fields."""
+    service = RewriteService(
+        campaigns=InMemoryCampaignRepository(),
+        workspaces=InMemoryWorkspaceRepository(),
+        base_urls=FakeBaseUrls(),
+        short_links=InMemoryShortLinkRepository(),
+        personal_records=InMemoryPersonalRecordRepository(),
+        get_sealer=lambda: TokenSealer(Keyring((b"a test key of thirty-two bytes !",))),
+        retention_days=400,
+        now=lambda: NOW,
+    )
+    return replace(service, **parts)
+
+
 @dataclass
 class RewriteHarness:
     """A rewrite service over in-memory repositories."""
@@ -55,15 +70,8 @@ class RewriteHarness:
         self.workspaces.save_settings("acme", replace(settings, **changes))
 
     def rewrite(self, *, recipient_count: int = 1, **body: Any) -> RewriteResponse:
-        service = RewriteService(
-            campaigns=InMemoryCampaignRepository(),
-            workspaces=self.workspaces,
-            base_urls=FakeBaseUrls(),
-            short_links=self.short_links,
-            personal_records=InMemoryPersonalRecordRepository(),
-            get_sealer=lambda: self.sealer,
-            retention_days=400,
-            now=lambda: NOW,
+        service = create_rewrite_service(
+            workspaces=self.workspaces, short_links=self.short_links, get_sealer=lambda: self.sealer
         )
         recipients = [{"delivery": f"d{n}", "person": f"p{n}"} for n in range(recipient_count)]
         request = {"workspace": "acme", "campaign": "sale", "recipients": recipients, **body}

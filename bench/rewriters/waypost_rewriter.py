@@ -10,16 +10,12 @@ from typing import cast
 
 from bench.rewriters.alternatives import CAMPAIGN, KEY, BenchRecipient
 from tests.fakes import (
-    InMemoryCampaignRepository,
-    InMemoryPersonalRecordRepository,
-    InMemoryShortLinkRepository,
     InMemoryWorkspaceRepository,
 )
-from tests.rewrite_harness import FakeBaseUrls
+from tests.rewrite_harness import create_rewrite_service
 from waypost.models.workspace import WorkspaceSettings
 from waypost.rewrite.renderer import MessageRenderer
 from waypost.rewrite.schemas import Delivery, RewriteRecipient, validate_rewrite_request
-from waypost.rewrite.service import RewriteService
 from waypost.tokens import Keyring, TokenSealer
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -31,15 +27,8 @@ def prepare_message(content: str, *, liquid: bool = False) -> MessageRenderer:
     """Compile a message, for a workspace that adds no parameters to links."""
     workspaces = InMemoryWorkspaceRepository()
     workspaces.save_settings("acme", WorkspaceSettings(cio_id=False, track_opens=False))
-    service = RewriteService(
-        campaigns=InMemoryCampaignRepository(),
-        workspaces=workspaces,
-        base_urls=FakeBaseUrls(),
-        short_links=InMemoryShortLinkRepository(),
-        personal_records=InMemoryPersonalRecordRepository(),
-        get_sealer=lambda: SEALER,
-        retention_days=400,
-        now=lambda: NOW,
+    service = create_rewrite_service(
+        workspaces=workspaces, get_sealer=lambda: SEALER, now=lambda: NOW
     )
     request = {
         "workspace": "acme",

@@ -19,11 +19,9 @@ from tests.colliding_names import COLLIDING, OWNER
 from tests.dynamodb_tables import load_stack_template
 from tests.fakes import (
     InMemoryObjectStore,
-    InMemoryPersonalRecordRepository,
-    InMemoryShortLinkRepository,
 )
 from tests.lambda_handlers import LambdaContext, build_api_event, load_function
-from tests.rewrite_harness import NOW, FakeBaseUrls
+from tests.rewrite_harness import NOW, create_rewrite_service
 from tests.tally_factory import create_tally
 from tests.unit.domains.fake_verification import FakeChecker, FakeServices
 from tests.workspace_harness import WorkspaceHarness, build_link_definition
@@ -32,7 +30,6 @@ from waypost.domains.verification import DomainVerificationService
 from waypost.ids import LinkId, derive_campaign_id, derive_link_id
 from waypost.models.tracking_domain import CnameTargets, utc_now
 from waypost.repositories.objects import ObjectUrl
-from waypost.rewrite.service import RewriteService
 from waypost.tokens import TokenSealer
 
 SECRET_WORDS: Final = ("ada", "spring", "secret.example", "links.acme.example", "utm-of-acme")
@@ -167,15 +164,10 @@ def empty_stack(monkeypatch: pytest.MonkeyPatch) -> Stack:
         targets,
         utc_now,
     )
-    sending = RewriteService(
+    sending = create_rewrite_service(
         campaigns=stores.campaigns,
         workspaces=stores.settings,
-        base_urls=FakeBaseUrls(),
-        short_links=InMemoryShortLinkRepository(),
-        personal_records=InMemoryPersonalRecordRepository(),
         get_sealer=lambda: TokenSealer(stores.keyring),
-        retention_days=400,
-        now=lambda: NOW,
     )
     monkeypatch.setattr(modules["api"], "services", stores.create_services())
     monkeypatch.setattr(modules["rewrite"], "rewrite_service", lambda: sending)

@@ -7,17 +7,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from tests.fakes import (
-    InMemoryCampaignRepository,
     InMemoryDomainRepository,
-    InMemoryPersonalRecordRepository,
-    InMemoryShortLinkRepository,
-    InMemoryWorkspaceRepository,
 )
+from tests.rewrite_harness import create_rewrite_service
 from tests.unit.domains.builders import HOST, make_domain
 from waypost.domains.base_url import DomainBaseUrlResolver
 from waypost.models.tracking_domain import AppLinks, DomainUse
 from waypost.rewrite import schemas
-from waypost.rewrite.service import RewriteService
 from waypost.tokens import Keyring, TokenSealer
 
 ADDRESS = "https://api.example.com"
@@ -30,14 +26,9 @@ class MessageRewriter:
     def __init__(self) -> None:
         self.domains = InMemoryDomainRepository()
         self.domains.add(make_domain(stage="https", app_links=APPS))
-        self.service = RewriteService(
-            campaigns=InMemoryCampaignRepository(),
-            workspaces=InMemoryWorkspaceRepository(),
+        self.service = create_rewrite_service(
             base_urls=DomainBaseUrlResolver(self.domains, ADDRESS),
-            short_links=InMemoryShortLinkRepository(),
-            personal_records=InMemoryPersonalRecordRepository(),
             get_sealer=lambda: SEALER,
-            retention_days=400,
             now=lambda: datetime(2026, 11, 21, tzinfo=UTC),
         )
 

@@ -16,15 +16,11 @@ from tests.contract.corrupt_settings import CORRUPT_SETTINGS, store_settings_tex
 from tests.fakes import (
     InMemoryCampaignRepository,
     InMemoryObjectStore,
-    InMemoryPersonalRecordRepository,
-    InMemoryShortLinkRepository,
-    InMemoryWorkspaceRepository,
 )
-from tests.rewrite_harness import NOW, FakeBaseUrls
+from tests.rewrite_harness import create_rewrite_service
 from waypost.errors import StoreUnavailable
 from waypost.ids import derive_workspace_id
 from waypost.repositories.objects import ObjectUrl
-from waypost.rewrite.service import RewriteService
 from waypost.tokens import Keyring, TokenSealer
 
 APP = Path(__file__).parents[3] / "functions/rewrite/app.py"
@@ -50,16 +46,7 @@ def app(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    sending = RewriteService(
-        campaigns=InMemoryCampaignRepository(),
-        workspaces=InMemoryWorkspaceRepository(),
-        base_urls=FakeBaseUrls(),
-        short_links=InMemoryShortLinkRepository(),
-        personal_records=InMemoryPersonalRecordRepository(),
-        get_sealer=lambda: TokenSealer(Keyring((b"k" * 32,))),
-        retention_days=400,
-        now=lambda: NOW,
-    )
+    sending = create_rewrite_service(get_sealer=lambda: TokenSealer(Keyring((b"k" * 32,))))
     monkeypatch.setattr(module, "rewrite_service", lambda: sending)
     return module
 

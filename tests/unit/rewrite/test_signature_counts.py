@@ -6,14 +6,11 @@ import pytest
 
 from tests.fakes import (
     InMemoryCampaignRepository,
-    InMemoryPersonalRecordRepository,
-    InMemoryShortLinkRepository,
     InMemoryWorkspaceRepository,
 )
-from tests.rewrite_harness import NOW, FakeBaseUrls
+from tests.rewrite_harness import create_rewrite_service
 from waypost.ids import derive_campaign_id
 from waypost.rewrite.schemas import validate_rewrite_request
-from waypost.rewrite.service import RewriteService
 from waypost.tokens import Keyring, TokenSealer
 
 OLD, NEW = b"o" * 32, b"n" * 32
@@ -29,15 +26,10 @@ class Pipeline:
         self.keyring = Keyring((OLD,))
         self.campaigns = InMemoryCampaignRepository()
         self.workspaces = InMemoryWorkspaceRepository()
-        self.sending = RewriteService(
+        self.sending = create_rewrite_service(
             campaigns=self.campaigns,
             workspaces=self.workspaces,
-            base_urls=FakeBaseUrls(),
-            short_links=InMemoryShortLinkRepository(),
-            personal_records=InMemoryPersonalRecordRepository(),
             get_sealer=lambda: TokenSealer(self.keyring),
-            retention_days=400,
-            now=lambda: NOW,
         )
 
     def send(self, people: int, *, html: str = TWO_LINKS, **more: object) -> None:

@@ -11,15 +11,11 @@ import pytest
 from tests.fakes import (
     InMemoryCampaignRepository,
     InMemoryObjectStore,
-    InMemoryPersonalRecordRepository,
-    InMemoryShortLinkRepository,
-    InMemoryWorkspaceRepository,
 )
-from tests.rewrite_harness import NOW, FakeBaseUrls
+from tests.rewrite_harness import create_rewrite_service
 from waypost.errors import AlreadyExists, InvalidRequest, NotFound, StoreUnavailable, WriteConflict
 from waypost.ids import derive_campaign_id
 from waypost.repositories.objects import MAX_SMALL_OBJECT_BYTES, ObjectUrl, UploadPart
-from waypost.rewrite.service import RewriteService
 from waypost.rewrite_files import input as file_input
 from waypost.rewrite_files import output as parts
 from waypost.rewrite_files import schemas as files_reporting
@@ -85,15 +81,8 @@ class FileHarness:
         self.campaigns = InMemoryCampaignRepository()
         self.seconds = [10_000.0]
         self.noted: list[FileProgress] = []
-        self.sending = RewriteService(
-            campaigns=self.campaigns,
-            workspaces=InMemoryWorkspaceRepository(),
-            base_urls=FakeBaseUrls(),
-            short_links=InMemoryShortLinkRepository(),
-            personal_records=InMemoryPersonalRecordRepository(),
-            get_sealer=lambda: TokenSealer(KEYRING),
-            retention_days=400,
-            now=lambda: NOW,
+        self.sending = create_rewrite_service(
+            campaigns=self.campaigns, get_sealer=lambda: TokenSealer(KEYRING)
         )
 
     def put(self, *lines: object) -> None:

@@ -7,16 +7,11 @@ import json
 import pytest
 
 from tests.fakes import (
-    InMemoryCampaignRepository,
     InMemoryObjectStore,
-    InMemoryPersonalRecordRepository,
-    InMemoryShortLinkRepository,
-    InMemoryWorkspaceRepository,
 )
-from tests.rewrite_harness import NOW, FakeBaseUrls
+from tests.rewrite_harness import create_rewrite_service
 from waypost.errors import InvalidRequest
 from waypost.repositories.objects import ObjectContent, ObjectUrl
-from waypost.rewrite.service import RewriteService
 from waypost.rewrite_files.schemas import FileRequest
 from waypost.rewrite_files.service import FileRewriteService
 from waypost.tokens import Keyring, TokenSealer
@@ -52,16 +47,7 @@ def run(
     bucket: str = BUCKET,
     **more: object,
 ) -> object:
-    rewrite_service = RewriteService(
-        campaigns=InMemoryCampaignRepository(),
-        workspaces=InMemoryWorkspaceRepository(),
-        base_urls=FakeBaseUrls(),
-        short_links=InMemoryShortLinkRepository(),
-        personal_records=InMemoryPersonalRecordRepository(),
-        get_sealer=lambda: TokenSealer(KEYRING),
-        retention_days=400,
-        now=lambda: NOW,
-    )
+    rewrite_service = create_rewrite_service(get_sealer=lambda: TokenSealer(KEYRING))
     service = FileRewriteService(rewrite_service, objects, bucket, lambda: 1e4, lambda _, __: None)
     request = validate_value(FileRequest, {"input": input_url, "output": output_url, **more})
     return service.rewrite_file(request)
