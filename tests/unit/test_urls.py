@@ -12,6 +12,7 @@ from waypost.urls import (
     get_common_url,
     get_host,
     get_scheme,
+    normalize_url,
     to_ascii_url,
 )
 
@@ -150,6 +151,26 @@ def test_destination_is_converted_to_header_characters(href, expected):
 def test_invalid_host_has_no_ascii_form():
     with pytest.raises(UnsafeDestination):
         to_ascii_url("https://" + "ü" * 70 + ".example/")
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    ["https://e.com", "HTTPS://E.com/", " https://e.com:443/", "https://ｅ.com", "ht\ntps://e.com"],
+)
+def test_spellings_of_a_url_have_one_normal_form(spelling):
+    assert normalize_url(spelling) == "https://e.com/"
+
+
+def test_normal_form_keeps_what_distinguishes_urls():
+    assert normalize_url("https://e.com/é?x#A") == normalize_url("https://e.com/%c3%a9?x#A")
+    urls = [
+        "https://e.com/A",
+        "https://e.com/a",
+        "http://e.com/a",
+        "https://e.com:8443/a",
+        "mailto:a@e.com",
+    ]
+    assert len(set(map(normalize_url, urls))) == len(urls)
 
 
 def test_href_is_read_as_browsers_read_it():

@@ -64,6 +64,7 @@ _BASE_DIGITS = {
     10: frozenset("0123456789"),
     16: frozenset("0123456789abcdefABCDEF"),
 }
+_ESCAPE_PATTERN = re.compile(r"%[0-9a-f]{2}", re.IGNORECASE)
 _NON_HEADER_PATTERN = re.compile(r" +|[^\x00-\x7f]+")
 _URL_PART_END_PATTERN = re.compile(r"[/?#&]")
 
@@ -93,6 +94,22 @@ def parse_href(href: str) -> ParsedHref:
         return ParsedHref(href, match[1].lower(), match[2].lower(), is_simple=True)
     text = clean_href(href)
     return ParsedHref(text, get_scheme(text), get_authority(text), is_simple=False)
+
+
+def normalize_url(href: str) -> str:
+    """Return one spelling for all that lead to the same URL: host, default port, path, escapes."""
+    parsed = parse_href(href)
+    try:
+        url = parsed.to_destination()
+    except UnsafeDestination:
+        return parsed.text
+    authority = _AUTHORITY_PATTERN.match(url)
+    if not authority:
+        return url
+    scheme, rest = url.partition(":")[0].lower(), url[authority.end() :]
+    host = authority[1].lower().removesuffix(":443" if scheme == "https" else ":80")
+    path = rest if rest.startswith("/") else f"/{rest}"
+    return f"{scheme}://{host}{_ESCAPE_PATTERN.sub(lambda match: match[0].upper(), path)}"
 
 
 def _match_simple_url(href: str) -> re.Match[str] | None:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from waypost.errors import InvalidRequest, UnsafeDestination
+from waypost.errors import InvalidRequest
 from waypost.rewrite.links import cio_link, html, plain_text
 from waypost.rewrite.links.html import decode_attribute_text, encode_attribute
 from waypost.rewrite.links.occurrence import LinkOccurrence, TextTransform, pass_through
 from waypost.rewrite.links.placeholders import mask_liquid, mask_spans
-from waypost.urls import parse_href
+from waypost.urls import normalize_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +50,6 @@ TEXT_LINKS = Markup(plain_text.find_plain_text_links)
 FLOWED_TEXT_LINKS = Markup(plain_text.find_soft_wrapped_links)
 TEXT_TAGS = Markup(_find_no_links)
 JSON_TAGS = Markup(_find_no_links, encode=_escape_json, decode_arguments=_unescape_json)
-
-_WEB_URL = re.compile(r"(https?)://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
-_ESCAPE = re.compile(r"%[0-9a-f]{2}", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +134,7 @@ def apply_anchor_options(
     """Apply the options of the HTML part's anchors to the same URLs in a text part."""
     anchors_by_url: dict[str, LinkOccurrence] = {}
     for anchor in anchors:
-        url = _normalize_url(anchor.href)
+        url = normalize_url(anchor.href)
         previous = anchors_by_url.get(url, anchor)
         anchors_by_url[url] = replace(
             anchor,
@@ -148,26 +144,10 @@ def apply_anchor_options(
         )
     return [
         replace(link, track=same.track, url_params=same.url_params, tag=same.tag)
-        if not link.requested and (same := anchors_by_url.get(_normalize_url(link.href)))
+        if not link.requested and (same := anchors_by_url.get(normalize_url(link.href)))
         else link
         for link in occurrences
     ]
-
-
-def _normalize_url(href: str) -> str:
-    """Return one spelling for all that lead to the same URL: host, default port, path, escapes."""
-    parsed = parse_href(href)
-    try:
-        url = parsed.to_destination()
-    except UnsafeDestination:
-        return parsed.text
-    parts = _WEB_URL.fullmatch(url)
-    if not parts:
-        return url
-    scheme, authority, rest = parts[1].lower(), parts[2].lower(), parts[3]
-    host = authority.removesuffix(":443" if scheme == "https" else ":80")
-    path = rest if rest.startswith("/") else f"/{rest}"
-    return f"{scheme}://{host}{_ESCAPE.sub(lambda match: match[0].upper(), path)}"
 
 
 def _find_tags(markup: Markup, text: str) -> tuple[list[LinkOccurrence], list[tuple[int, str]]]:
