@@ -92,6 +92,6 @@ def extract_html(content: Mapping[str, Json]) -> str | None:
     if isinstance(html, str) or not isinstance(raw, str):
         return html if isinstance(html, str) else None
     try:
-        return mime.extract_html(raw, "content.mime")
+        return mime.extract_html_part(raw, "content.mime")
     except InvalidRequest as e:
         raise _UnreadableMime from e

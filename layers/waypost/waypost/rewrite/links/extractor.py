@@ -47,7 +47,7 @@ def _escape_json(text: str) -> str:
 HTML_LINKS = Markup(html.find_html_links, decode_attribute_text, encode_attribute)
 HTML_TAGS = Markup(_find_no_links, decode_attribute_text, encode_attribute)
 TEXT_LINKS = Markup(plain_text.find_plain_text_links)
-FLOWED_TEXT_LINKS = Markup(plain_text.find_soft_wrapped_links)
+FLOWED_TEXT_LINKS = Markup(plain_text.find_links_across_soft_breaks)
 TEXT_TAGS = Markup(_find_no_links)
 JSON_TAGS = Markup(_find_no_links, encode=_escape_json, decode_arguments=_unescape_json)
 

@@ -172,7 +172,7 @@ def parse_html(masked_html: str, *, outlook_filter: str = "") -> list[HtmlTree]:
 
     Comments that do not contain ``outlook_filter`` in any case are omitted, to save time.
     """
-    html = _limit_merged_tags(mask_newlines(masked_html))
+    html = _limit_root_tags(mask_newlines(masked_html))
     starts = list(_find_comment_starts(html))
     if not starts:
         return [HtmlTree(parse(html, source_locations=True))]
@@ -201,7 +201,7 @@ def _find_comment_starts(html: str) -> Iterator[int]:
         bracket = html.find("[", bracket + 1)
 
 
-def _limit_merged_tags(html: str) -> str:
+def _limit_root_tags(html: str) -> str:
     """Replace the tags of html and body after the first 64 with tags that the parser ignores.
 
     It merges the attributes of all of them into one element, and reads all attributes that the

@@ -111,7 +111,7 @@ def parse_mime(
     return replace(_assemble_text(raw, parts, field), warnings=warnings)
 
 
-def extract_html(raw: str, field: str) -> str | None:
+def extract_html_part(raw: str, field: str) -> str | None:
     """Extract the first HTML part of a message; None if it has none.
 
     :raises InvalidRequest: like ``parse_mime``, or if the part cannot be decoded.

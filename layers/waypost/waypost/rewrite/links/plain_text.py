@@ -58,7 +58,7 @@ def find_plain_text_links(text: str, masked_text: str) -> list[LinkOccurrence]:
     ]
 
 
-def find_soft_wrapped_links(text: str, masked_text: str) -> list[LinkOccurrence]:
+def find_links_across_soft_breaks(text: str, masked_text: str) -> list[LinkOccurrence]:
     """Find the URLs of ``format=flowed; delsp=yes``, where a space ends a line that goes on.
 
     Source: RFC 3676, 4.1: the space and the line break are not part of the text.
