@@ -46,6 +46,13 @@ def stack(no_aws_settings: None) -> Iterator[EmbeddedStack]:
 
 
 @pytest.fixture(scope="module")
+def running(no_aws_settings: None) -> Iterator[EmbeddedStack]:
+    """Run one stack for a module whose tests break it; each restores what it breaks."""
+    with EmbeddedStack() as stack:
+        yield stack
+
+
+@pytest.fixture(scope="module")
 def small_stack(no_aws_settings: None) -> Iterator[EmbeddedStack]:
     with EmbeddedStack(SMALL_TEMPLATE, processes={"EchoFunction": 1}) as running:
         yield running

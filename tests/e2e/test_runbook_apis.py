@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,13 +19,6 @@ from tests.e2e.sender import Sender, create_sender
 from waypost.composition import Repositories, TableNames
 from waypost.ids import derive_campaign_id
 from waypost.models.campaign import MessageAbsence, SentMessage
-
-
-@pytest.fixture(scope="module")
-def running(no_aws_settings: None) -> Iterator[EmbeddedStack]:
-    """Run one stack for all tests here; each restores the roles that it breaks."""
-    with EmbeddedStack() as stack:
-        yield stack
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,6 @@ from tests.e2e.role_policies import remove_statement
 from tests.e2e.runbook_operator import Operator, runbook_entry, wait_until
 from tests.e2e.sender import URLS, Sender, create_sender
 from waypost.ids import derive_campaign_id, derive_workspace_id
-
-
-@pytest.fixture(scope="module")
-def running(no_aws_settings: None) -> Iterator[EmbeddedStack]:
-    """Run one stack for all tests here; each restores the roles and tables that it breaks."""
-    with EmbeddedStack() as stack:
-        yield stack
 
 
 @pytest.fixture

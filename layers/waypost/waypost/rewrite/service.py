@@ -28,11 +28,7 @@ from waypost.rewrite.diagnostics import LinkEntry
 from waypost.rewrite.link_rules import LinkRules
 from waypost.rewrite.link_writer import SHORT_LINK_PATH, LinkShortener, compute_expiry
 from waypost.rewrite.message_archive import MessageArchive
-from waypost.rewrite.renderer import (
-    RENDER_BATCH_SIZE,
-    LinkDefiner,
-    MessageRenderer,
-)
+from waypost.rewrite.renderer import RENDER_BATCH_SIZE, LinkDefiner, MessageRenderer
 from waypost.rewrite.schemas import (
     Delivery,
     DeliveryFailure,
